@@ -1,0 +1,82 @@
+import { compareEvents, effectiveEnd, type EventSummary, toSearchResult } from "../domain/mod.ts";
+import { Edition, type EditionColumns } from "./edition.ts";
+
+const encoder = new TextEncoder();
+
+/** An edition without events. */
+export const EMPTY_COLUMNS: EditionColumns = {
+  ids: [],
+  starts: new Float64Array(0),
+  ends: new Float64Array(0),
+  offsets: new Float64Array(1),
+  bytes: new Uint8Array(0),
+};
+
+/**
+ * Builds the next edition beside the last one: fragments of unchanged events are copied in runs, only changed events
+ * are rendered.
+ *
+ * @param previous The columns of the last edition; untouched
+ * @param changed By id: the events whose place or fragment in `previous` no longer counts
+ * @param visible The changed events that are visible now; sorted in place
+ */
+export function buildEdition(
+  version: number,
+  etag: string,
+  previous: EditionColumns,
+  changed: ReadonlyMap<string, unknown>,
+  visible: EventSummary[],
+): Edition {
+  visible.sort(compareEvents);
+  const fragments = visible.map((event) =>
+    encoder.encode(JSON.stringify(toSearchResult(event)) + ",")
+  );
+  const sizeMax = previous.ids.length + visible.length;
+  const ids: string[] = [];
+  const starts = new Float64Array(sizeMax);
+  const ends = new Float64Array(sizeMax);
+  const offsets = new Float64Array(sizeMax + 1);
+  let bytesMax = previous.bytes.length;
+  for (const fragment of fragments) bytesMax += fragment.length;
+  const bytes = new Uint8Array(bytesMax);
+
+  let length = 0, next = 0;
+  const place = { start: 0, end: 0, id: "" };
+  const add = (id: string, start: number, end: number, fragment: number) => {
+    starts[ids.length] = start;
+    ends[ids.length] = end;
+    length += fragment;
+    offsets[ids.push(id)] = length;
+  };
+  const addVisible = () => {
+    const event = visible[next];
+    bytes.set(fragments[next], length);
+    add(event.id, event.start, effectiveEnd(event), fragments[next++].length);
+  };
+  for (let i = 0; i < previous.ids.length;) {
+    // A run: old events up to the next one that changed, or that a changed one comes before.
+    const from = i;
+    const runStart = length;
+    for (; i < previous.ids.length; i++) {
+      place.id = previous.ids[i];
+      if (changed.has(place.id)) break;
+      place.start = previous.starts[i];
+      place.end = previous.ends[i];
+      if (next < visible.length && compareEvents(visible[next], place) < 0) break;
+      add(place.id, place.start, place.end, previous.offsets[i + 1] - previous.offsets[i]);
+    }
+    bytes.set(previous.bytes.subarray(previous.offsets[from], previous.offsets[i]), runStart);
+    if (i < previous.ids.length) {
+      if (changed.has(previous.ids[i])) i++;
+      else addVisible();
+    }
+  }
+  while (next < visible.length) addVisible();
+  return new Edition(version, etag, {
+    ids,
+    starts: starts.slice(0, ids.length),
+    ends: ends.slice(0, ids.length),
+    offsets: offsets.slice(0, ids.length + 1),
+    bytes: length === bytes.length ? bytes : bytes.slice(0, length),
+  });
+}

@@ -1,0 +1,462 @@
+/**
+ * Marquee's program: reads the settings, puts the rooms together and runs until it is told to stop.
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { Catalogue } from "./catalogue/mod.ts";
+import { createDemoProvider, serveDemoProvider } from "./demo/mod.ts";
+import denoJson from "./deno.json" with { type: "json" };
+import { type BreakerState, Poller, type Provider, schedule, XmlProvider } from "./poller/mod.ts";
+import {
+  adminRoutes,
+  type AnsweredRequest,
+  ChangeFeed,
+  type Check,
+  createApp,
+  documentRoutes,
+  eventRoute,
+  healthRoute,
+  readyRoute,
+  type Route,
+  searchRoute,
+  streamRoute,
+} from "./routes/mod.ts";
+import { type RunningServer, serve } from "./server.ts";
+import { readSettings, type Settings, SettingsError, settingsHelp } from "./settings.ts";
+import { type PollRecord, Store } from "./store/mod.ts";
+import { configureLogging, logger, Metrics } from "./telemetry/mod.ts";
+
+const VERSION = denoJson.version;
+const DEFAULT_KV_PATH = "data/marquee.kv";
+
+const settings = settingsOrExit();
+configureLogging({
+  format: settings.logFormat ?? (Deno.stdout.isTerminal() ? "text" : "json"),
+  level: settings.logLevel,
+});
+const log = logger("service");
+
+// Deno ends the process at either of these unless somebody takes it; one bad request is not worth all the others.
+globalThis.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  log.error("Unhandled rejection: {error}", { error: describe(event.reason) });
+});
+globalThis.addEventListener("error", (event) => {
+  event.preventDefault();
+  log.error("Uncaught error: {error}", { error: describe(event.error) });
+});
+
+const stopping = new AbortController();
+const edge = edgeHost(settings);
+
+// Hosts like Deno Deploy only know of crons that are registered before anything is awaited or served; a tick that comes
+// before the service runs finds nothing to poll.
+let pollNow: () => Promise<PollRecord[]> = () => Promise.resolve([]);
+const scheduled = schedule(settings.pollIntervalMs, () => pollNow(), stopping.signal);
+
+try {
+  await run();
+} catch (error) {
+  log.fatal("Marquee cannot start: {error}", { error: (error as Error).message });
+  Deno.exit(1);
+}
+
+async function run(): Promise<void> {
+  const providers = createProviders();
+  const names = providers.map(({ name }) => name);
+  const kvPath = await prepareKvPath();
+  const store = await Store.open({
+    path: kvPath,
+    providers: names,
+    onError: (error) => log.error("The store cannot be read: {error}", { error: describe(error) }),
+  });
+  const catalogue = new Catalogue({ storeId: store.id, policy: settings.sellModePolicy });
+  const feed = new ChangeFeed();
+  const breakers: Record<string, BreakerState> = Object.fromEntries(
+    names.map((name) => [name, "closed"]),
+  );
+  const lastPolls: Record<string, PollRecord> = {};
+
+  const checks = (): Check[] => [
+    {
+      name: "catalogue",
+      isPassing: catalogue.edition !== null,
+      detail: catalogue.edition === null ? "being loaded" : `version ${catalogue.edition.version}`,
+    },
+    {
+      name: "running",
+      isPassing: !stopping.signal.aborted,
+      detail: stopping.signal.aborted ? "shutting down" : "accepts requests",
+    },
+  ];
+  const publicRoutes: Route[] = [
+    searchRoute(catalogue),
+    eventRoute(catalogue, settings.sellModePolicy),
+    streamRoute(feed),
+    healthRoute(VERSION),
+    readyRoute(checks),
+  ];
+  publicRoutes.push(...documentRoutes({
+    title: "Marquee",
+    version: VERSION,
+    description: "Search for events, answered from memory whatever state their provider is in.",
+  }, publicRoutes));
+
+  const catalogueAge = (): number | null => {
+    const seen = names.map((name) => catalogue.sightings[name]).filter((at) => at !== undefined);
+    return seen.length === 0 ? null : (Date.now() - Math.min(...seen)) / 1_000;
+  };
+  const admin = adminRoutes({
+    pollLog: store,
+    poll: () => pollNow(),
+    metrics: async () => ({
+      contentType: metrics.registry.contentType,
+      text: await metrics.registry.metrics(),
+    }),
+    stats: () => ({
+      version: VERSION,
+      uptime_seconds: Math.floor(performance.now() / 1_000),
+      transport: "deno",
+      requests: metrics.http.requests,
+      requests_per_second: metrics.requestRate.perSecond(),
+      bytes_sent: metrics.http.bytesSent,
+      catalogue: {
+        version: catalogue.edition?.version ?? 0,
+        events: catalogue.edition?.size ?? 0,
+        events_hidden: catalogue.size - (catalogue.edition?.size ?? 0),
+        bytes: catalogue.byteLength,
+        age_seconds: catalogueAge(),
+      },
+      providers: names.map((name) => ({
+        name,
+        breaker: breakers[name],
+        last_poll: lastPolls[name]?.outcome ?? null,
+        last_read: catalogue.sightings[name] === undefined
+          ? null
+          : new Date(catalogue.sightings[name]).toISOString(),
+      })),
+      streams: feed.subscribers,
+      memory: Deno.memoryUsage(),
+    }),
+  }, {
+    prefix: edge === null ? "" : "/admin",
+    token: settings.adminToken,
+    isReadProtected: edge !== null,
+  });
+
+  const served = edge !== null && settings.adminToken !== null
+    ? [...publicRoutes, ...admin]
+    : publicRoutes;
+  const metrics = new Metrics([...served.map(({ path }) => path), "unknown"], () => ({
+    events: catalogue.edition?.size ?? 0,
+    version: catalogue.edition?.version ?? 0,
+    bytes: catalogue.byteLength,
+    ageSeconds: catalogueAge(),
+  }));
+  for (const name of names) metrics.breakerState.set({ provider: name }, 0);
+
+  const poller = new Poller({
+    providers,
+    store,
+    onPoll: (record) => {
+      lastPolls[record.provider] = record;
+      observePoll(metrics, record);
+    },
+    onStoreError: (provider, error) => {
+      metrics.polls.inc({ provider, outcome: "failed" });
+      logger("poller").error("The poll of {provider} could not be stored: {error}", {
+        provider,
+        error: error.message,
+      });
+    },
+    onStandby: (provider) =>
+      logger("poller").debug("Another process polls {provider}", { provider }),
+    onBreaker: (provider, state) => {
+      breakers[provider] = state;
+      metrics.breakerState.set({ provider }, state === "open" ? 2 : state === "half_open" ? 1 : 0);
+      logger("poller").warn("The circuit breaker of {provider} is {state}", { provider, state });
+    },
+  });
+
+  const following = follow(store, catalogue, feed);
+  const servers: RunningServer[] = [];
+  const listen = (routes: readonly Route[], hostname: string, port: number, what: "public" | "admin") => {
+    const server = serve({
+      hostname,
+      port,
+      tls: what === "public" ? tls : undefined,
+      handler: createApp({
+        routes,
+        requestTimeoutMs: settings.requestTimeoutMs,
+        onAnswered: what === "public" ? (answered) => observeRequest(metrics, answered) : logFailure,
+      }),
+      onFailure: (error) =>
+        log.error("The {what} listener failed and is replaced: {error}", {
+          what,
+          error: error.message,
+        }),
+    });
+    servers.push(server);
+    return server;
+  };
+  const tls = await readTls();
+  const publicServer = listen(served, settings.host, settings.port, "public");
+  const adminServer = edge === null
+    ? listen(admin, settings.adminHost, settings.adminPort, "admin")
+    : null;
+  announce(publicServer, adminServer, kvPath, names);
+  stopOnSignals(async () => {
+    const deadline = performance.now() + settings.shutdownTimeoutMs;
+    stopping.abort();
+    feed.close();
+    const closed = await Promise.all([
+      ...servers.map((server) => server.shutdown(settings.shutdownTimeoutMs)),
+      within(poller.stop(), settings.shutdownTimeoutMs),
+    ]);
+    if (closed.includes(false)) {
+      log.warn("Some requests were still in flight after SHUTDOWN_TIMEOUT and are cut off");
+    }
+    await within(
+      Promise.all([following, store.close()]),
+      Math.max(1_000, deadline - performance.now()),
+    );
+    metrics.stop();
+  });
+
+  pollNow = () => poller.poll();
+  await pollNow();
+}
+
+/** Carries every change of the store into the catalogue, one after the other. */
+async function follow(store: Store, catalogue: Catalogue, feed: ChangeFeed): Promise<void> {
+  for await (const change of store.follow(stopping.signal)) {
+    const before = catalogue.edition?.version;
+    await catalogue.publish(change);
+    const { version, added, changed } = change;
+    if (before === undefined) {
+      logger("catalogue").info("Loaded {events} events, version {version}", {
+        events: catalogue.size,
+        version,
+      });
+    } else if (version !== before) {
+      feed.publish({ version, added, changed });
+    }
+  }
+}
+
+function createProviders(): Provider[] {
+  const { providerTimeoutMs: timeoutMs, providerMaxBytes: bytesMax } = settings;
+  const named = settings.providerUrls.map((url) => new XmlProvider({ url, timeoutMs, bytesMax }));
+  if (named.length > 0) return named;
+  if (edge !== null) {
+    // No second port: the built-in provider answers without a socket.
+    const demo = createDemoProvider();
+    const fetch = (request: Request) => Promise.resolve(demo.handler(request));
+    return [
+      new XmlProvider({ name: "demo", url: "http://demo.invalid/feed", timeoutMs, bytesMax, fetch }),
+    ];
+  }
+  const demo = serveDemoProvider();
+  stopping.signal.addEventListener("abort", () => demo.shutdown().catch(() => {}));
+  log.info("Built-in demo provider: {url} (set PROVIDER_URL to poll your own)", { url: demo.url });
+  return [new XmlProvider({ name: "demo", url: demo.url, timeoutMs, bytesMax })];
+}
+
+/** The path to open, its folder made; `undefined` for the host's own KV. */
+async function prepareKvPath(): Promise<string | undefined> {
+  const path = settings.kvPath ?? (edge === null ? DEFAULT_KV_PATH : undefined);
+  if (path === undefined || path === ":memory:" || /^https?:/.test(path)) return path;
+  await Deno.mkdir(dirname(path), { recursive: true });
+  return path;
+}
+
+async function readTls(): Promise<{ cert: string; key: string } | undefined> {
+  const { certFile, keyFile } = settings;
+  if (certFile === null || keyFile === null) return undefined;
+  return { cert: await Deno.readTextFile(certFile), key: await Deno.readTextFile(keyFile) };
+}
+
+/**
+ * Whether this is an edge host: a Deno-Deploy-style one, or any where no file may be written.
+ *
+ * @returns Why it is one, or `null`
+ */
+function edgeHost({ kvPath }: Settings): string | null {
+  if (Deno.env.get("DENO_DEPLOYMENT_ID") !== undefined) return "DENO_DEPLOYMENT_ID is set";
+  if (kvPath !== null) return null;
+  const { state } = Deno.permissions.querySync({ name: "write", path: dirname(DEFAULT_KV_PATH) });
+  return state === "granted" ? null : "no file may be written (--allow-write)";
+}
+
+/** A few lines on where to look. */
+function announce(
+  publicServer: RunningServer,
+  adminServer: RunningServer | null,
+  kvPath: string | undefined,
+  names: string[],
+): void {
+  const scheme = settings.certFile === null ? "http" : "https";
+  const base = `${scheme}://${reachable(settings.host)}:${publicServer.port}`;
+  log.info("Search: {url}", { url: `${base}/search`, port: publicServer.port });
+  log.info("Documentation: {url}", { url: `${base}/docs` });
+  if (adminServer !== null) {
+    log.info("Admin: {url}", {
+      url: `http://${reachable(settings.adminHost)}:${adminServer.port}/metrics`,
+      port: adminServer.port,
+    });
+  } else if (settings.adminToken !== null) {
+    log.info("Admin: {url} with the Bearer token ADMIN_TOKEN", { url: `${base}/admin/metrics` });
+  }
+  log.info("Transport: deno (Deno.serve; the native listener is not in this version)");
+  log.info("Store: {path}", { path: kvPath ?? "the host's own KV" });
+  log.info("Polling {providers} every {seconds} s by {scheduled}", {
+    providers: names.join(", "),
+    seconds: settings.pollIntervalMs / 1_000,
+    scheduled: scheduled === "cron" ? "Deno.cron" : "a timer",
+  });
+  if (edge !== null) {
+    log.warn(
+      "Edge host ({reason}): no files, no second port, no FFI. The admin routes are {admin}",
+      {
+        reason: edge,
+        admin: settings.adminToken === null ? "off until ADMIN_TOKEN is set" : "under /admin",
+      },
+    );
+  }
+  const unkept = [
+    "WORKERS",
+    "MAX_CONNECTIONS",
+    "CONNECTION_LIMIT",
+    "HEADER_TIMEOUT",
+    "IDLE_TIMEOUT",
+    "WRITE_TIMEOUT",
+  ].filter((name) => settings.given.has(name));
+  if (unkept.length > 0) {
+    log.warn("The deno transport does not keep {settings}; only REQUEST_TIMEOUT holds", {
+      settings: unkept.join(", "),
+    });
+  }
+}
+
+function observePoll(metrics: Metrics, record: PollRecord): void {
+  const { provider, outcome } = record;
+  metrics.polls.inc({ provider, outcome });
+  metrics.pollDuration.observe({ provider }, record.durationMs / 1_000);
+  for (const [reason, count] of Object.entries(record.rejectedByReason)) {
+    metrics.plansRejected.inc({ provider, reason }, count);
+  }
+  const poll = logger("poller");
+  const fields = {
+    provider,
+    outcome,
+    version: record.version,
+    plans: record.plans,
+    added: record.added,
+    changed: record.changed,
+    unlisted: record.unlisted,
+    rejected: record.rejected,
+    bytes: record.bytes,
+    ms: record.durationMs,
+  };
+  if (record.error !== null) {
+    poll.warn("Poll of {provider} {outcome}: {reason}", {
+      ...fields,
+      reason: record.error.message,
+      code: record.error.code,
+    });
+  } else if (outcome === "empty") {
+    poll.warn("The feed of {provider} lists nothing; what was known stays", fields);
+  } else if (outcome === "changed") {
+    poll.info(
+      "Poll of {provider}: version {version}, {plans} plans, {added} added, {changed} changed, " +
+        "{unlisted} no longer listed, {rejected} set aside, {ms} ms",
+      fields,
+    );
+  } else {
+    poll.debug("Poll of {provider} {outcome}: {plans} plans, {ms} ms", fields);
+  }
+}
+
+function observeRequest(metrics: Metrics, answered: AnsweredRequest): void {
+  const { route, method, status, seconds, bytes } = answered;
+  metrics.http.observe(route, method, status, seconds, bytes);
+  const isSlow = seconds * 1_000 >= settings.slowRequestMs;
+  if (status < 500 && !isSlow && Math.random() >= settings.logRequests) return;
+  logRequest(answered, isSlow);
+}
+
+function logFailure(answered: AnsweredRequest): void {
+  if (answered.status >= 500) logRequest(answered, false);
+}
+
+function logRequest(answered: AnsweredRequest, isSlow: boolean): void {
+  const { method, url, status, seconds, requestId, error } = answered;
+  const fields = {
+    method,
+    url: url.slice(0, 500),
+    status,
+    ms: Math.round(seconds * 1e6) / 1e3,
+    request_id: requestId,
+  };
+  const request = logger("request");
+  if (status >= 500) {
+    request.error("{method} {url}: {status}, {error}", { ...fields, error: describe(error) });
+  } else if (isSlow) {
+    request.warn("{method} {url}: {status}, slow: {ms} ms", fields);
+  } else {
+    request.info("{method} {url}: {status}, {ms} ms", fields);
+  }
+}
+
+/** Runs `stop` at the first signal and exits 0; a second signal exits at once. */
+function stopOnSignals(stop: () => Promise<void>): void {
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (stopping.signal.aborted) Deno.exit(code);
+      log.info("{signal}: no new requests, waiting for those in flight", { signal });
+      stop().then(() => {
+        log.info("Stopped");
+        Deno.exit(0);
+      }, (error) => {
+        log.error("Stopping failed: {error}", { error: describe(error) });
+        Deno.exit(1);
+      });
+    });
+  }
+}
+
+/** Whether a promise settles in time. */
+async function within(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout>;
+  const limit = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+  });
+  const result = await Promise.race([promise.then(() => true, () => true), limit]);
+  clearTimeout(timer!);
+  return result;
+}
+
+function settingsOrExit(): Settings {
+  if (Deno.args.includes("--help") || Deno.args.includes("-h")) {
+    console.log(settingsHelp());
+    Deno.exit(0);
+  }
+  try {
+    return readSettings(Deno.args, (name) => Deno.env.get(name));
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    console.error(`marquee: ${error.message}`);
+    Deno.exit(2);
+  }
+}
+
+/** A wildcard address as something to open in a browser. */
+function reachable(hostname: string): string {
+  if (hostname === "0.0.0.0" || hostname === "::") return "localhost";
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}

@@ -1,0 +1,26 @@
+/** The bounds of the poller, each with what happens at it. */
+
+/** Depth of a feed's elements (the formats need 5); a deeper one is refused. */
+export const FEED_DEPTH_MAX = 16;
+/** Attributes of one element; a feed with more is refused. */
+export const ELEMENT_ATTRIBUTES_MAX = 64;
+/** Bytes without a completed tag, text or comment: a single token that long is refused before it fills the memory. */
+export const TOKEN_BYTES_MAX = 1_048_576;
+/** How much larger than its Content-Length a compressed feed may become (real ones: 10 to 20); more is a bomb. */
+export const COMPRESSION_RATIO_MAX = 200;
+/** Bytes up to which the ratio does not matter. */
+export const COMPRESSION_FREE_BYTES = 16 * 1_048_576;
+/** Characters of a title; a longer one is cut. */
+export const TITLE_CHARACTERS_MAX = 1_000;
+/** Characters of an id; a plan with a longer one is set aside. */
+export const ID_CHARACTERS_MAX = 64;
+/** Requests of one poll, the first included; then the poll has failed. */
+export const ATTEMPTS_MAX = 3;
+/** The pause before the second request, in milliseconds, grown and jittered for further ones. */
+export const RETRY_PAUSE_MS = 500;
+/** The longest pause between two requests of one poll, in milliseconds. */
+export const RETRY_PAUSE_MAX_MS = 5_000;
+/** Requests that fail in a row until the breaker opens. */
+export const BREAKER_FAILURES = 5;
+/** How long the breaker stays open before it lets one request try, in milliseconds. */
+export const BREAKER_OPEN_MS = 30_000;

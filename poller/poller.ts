@@ -1,0 +1,218 @@
+import { type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  CircuitState,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  handleAll,
+  handleWhen,
+  retry,
+} from "cockatiel";
+import type { PollRecord, PollReport, PollStore, PollTransaction } from "../store/port.ts";
+import {
+  ATTEMPTS_MAX,
+  BREAKER_FAILURES,
+  BREAKER_OPEN_MS,
+  RETRY_PAUSE_MAX_MS,
+  RETRY_PAUSE_MS,
+} from "./limits.ts";
+import { FeedError, type FeedResult, type Provider, ProviderError } from "./provider.ts";
+
+/** The state of a provider's circuit breaker. */
+export type BreakerState = "closed" | "half_open" | "open";
+
+/** What the poller tells the rest of the service. */
+export interface PollerEvents {
+  /** A poll ended and is in the poll log. */
+  onPoll?: (record: PollRecord) => void;
+  /** A poll could not be stored, not even that it failed. */
+  onStoreError?: (provider: string, error: Error) => void;
+  /** Another process holds the lease: it polls, this one waits. */
+  onStandby?: (provider: string) => void;
+  /** A breaker changed its state. */
+  onBreaker?: (provider: string, state: BreakerState) => void;
+}
+
+/** How a poller is made. */
+export interface PollerOptions extends PollerEvents {
+  providers: readonly Provider[];
+  store: PollStore;
+  /** Pauses and counts of the retries and the breaker, for tests; those of limits.ts by default. */
+  retryPauseMs?: number;
+  breakerOpenMs?: number;
+}
+
+const tracer = trace.getTracer("marquee.poller");
+
+/**
+ * Polls every provider, each by itself: one that hangs holds up no other. A poll is one unit of work: the feed is
+ * read to its end before anything is stored, and then everything is, or nothing.
+ */
+export class Poller {
+  readonly #polls: ProviderPoll[];
+  readonly #stop = new AbortController();
+
+  constructor(options: PollerOptions) {
+    this.#polls = options.providers.map((provider) =>
+      new ProviderPoll(provider, options, this.#stop.signal)
+    );
+  }
+
+  /**
+   * Polls every provider once. A provider that is being polled already is not polled twice: the call joins that poll.
+   *
+   * @returns What the poll log got; providers that another process polls are missing
+   */
+  async poll(): Promise<PollRecord[]> {
+    if (this.#stop.signal.aborted) return [];
+    const records = await Promise.all(this.#polls.map((poll) => poll.run()));
+    return records.filter((record) => record !== null);
+  }
+
+  /** Breaks off the polls under way, and resolves when they have ended. What they had read is dropped. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled(this.#polls.map((poll) => poll.running));
+  }
+}
+
+/** The polls of one provider, one at a time. */
+class ProviderPoll {
+  running: Promise<PollRecord | null> | null = null;
+  readonly #provider: Provider;
+  readonly #options: PollerOptions;
+  readonly #signal: AbortSignal;
+  readonly #breaker;
+  readonly #retry;
+
+  constructor(provider: Provider, options: PollerOptions, signal: AbortSignal) {
+    this.#provider = provider;
+    this.#options = options;
+    this.#signal = signal;
+    this.#breaker = circuitBreaker(handleAll, {
+      halfOpenAfter: options.breakerOpenMs ?? BREAKER_OPEN_MS,
+      breaker: new ConsecutiveBreaker(BREAKER_FAILURES),
+    });
+    this.#retry = retry(
+      handleWhen((error) => error instanceof ProviderError && error.isTransient),
+      {
+        maxAttempts: ATTEMPTS_MAX - 1,
+        backoff: new ExponentialBackoff({
+          initialDelay: options.retryPauseMs ?? RETRY_PAUSE_MS,
+          maxDelay: RETRY_PAUSE_MAX_MS,
+        }),
+      },
+    );
+    this.#breaker.onStateChange((state) =>
+      options.onBreaker?.(provider.name, breakerStates[state])
+    );
+  }
+
+  run(): Promise<PollRecord | null> {
+    this.running ??= this.#traced().finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
+  #traced(): Promise<PollRecord | null> {
+    return inSpan("poll", async (span) => {
+      span.setAttribute("marquee.provider", this.#provider.name);
+      try {
+        const record = await this.#poll();
+        if (record === null) {
+          this.#options.onStandby?.(this.#provider.name);
+        } else {
+          span.setAttributes({
+            "marquee.outcome": record.outcome,
+            "marquee.version": record.version,
+          });
+          this.#options.onPoll?.(record);
+        }
+        return record;
+      } catch (error) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error).message });
+        this.#options.onStoreError?.(this.#provider.name, error as Error);
+        return null;
+      }
+    });
+  }
+
+  async #poll(): Promise<PollRecord | null> {
+    const report: PollReport = { startedAt: Date.now(), attempts: 0, bytes: 0 };
+    let transaction: PollTransaction | null = null;
+    let result: FeedResult;
+    try {
+      result = await this.#retry.execute(
+        () =>
+          inSpan("fetch and parse", async () => {
+            // Each attempt observes from the beginning; what an earlier one observed is dropped with it.
+            const attempt = transaction = await this.#begin();
+            if (attempt === null) return { kind: "not_modified" };
+            return await this.#breaker.execute(() => {
+              report.attempts++;
+              return this.#provider.read(attempt.validators, attempt, this.#signal);
+            });
+          }),
+        this.#signal,
+      );
+    } catch (error) {
+      if (error instanceof StoreFailure) throw error.cause;
+      if (this.#signal.aborted) return null;
+      const ended = transaction as PollTransaction | null;
+      if (ended === null) return null;
+      return await ended.conclude(outcomeOf(error), { ...report, error: toReport(error) });
+    }
+    const ended = transaction as PollTransaction | null;
+    if (ended === null) return null;
+    return await inSpan("store", async () => {
+      if (result.kind === "not_modified") return await ended.conclude("not_modified", report);
+      return await ended.commit({ ...report, bytes: result.bytes }, result.validators);
+    });
+  }
+
+  async #begin(): Promise<PollTransaction | null> {
+    try {
+      return await this.#options.store.beginPoll(this.#provider.name);
+    } catch (error) {
+      throw new StoreFailure("the store", { cause: error });
+    }
+  }
+}
+
+/** Carries an error of the store past the retries of the provider. */
+class StoreFailure extends Error {}
+
+const breakerStates: Record<CircuitState, BreakerState> = {
+  [CircuitState.Closed]: "closed",
+  [CircuitState.HalfOpen]: "half_open",
+  [CircuitState.Open]: "open",
+  [CircuitState.Isolated]: "open",
+};
+
+function outcomeOf(error: unknown): "refused" | "skipped" | "failed" {
+  if (error instanceof FeedError) return "refused";
+  return error instanceof BrokenCircuitError ? "skipped" : "failed";
+}
+
+function toReport(error: unknown): { code: string; message: string } {
+  if (error instanceof FeedError || error instanceof ProviderError) {
+    return { code: error.code, message: error.message };
+  }
+  if (error instanceof BrokenCircuitError) {
+    return { code: "breaker_open", message: "the circuit breaker is open after repeated failures" };
+  }
+  return { code: "internal_error", message: (error as Error).message };
+}
+
+/** Runs work in a span of its own; without a tracer this costs next to nothing. */
+function inSpan<T>(name: string, work: (span: Span) => Promise<T>): Promise<T> {
+  return tracer.startActiveSpan(name, async (span) => {
+    try {
+      return await work(span);
+    } finally {
+      span.end();
+    }
+  });
+}

@@ -1,0 +1,126 @@
+import type { FeedValidators } from "../store/port.ts";
+import { COMPRESSION_FREE_BYTES, COMPRESSION_RATIO_MAX } from "./limits.ts";
+import { FeedError, type FeedResult, type FeedSink, type Provider, ProviderError } from "./provider.ts";
+import { readXmlFeed } from "./xml_feed.ts";
+
+/** Where an XML feed is, and the bounds on reading it. */
+export interface XmlProviderOptions {
+  url: string;
+  /** Defaults to the URL without its credentials and query. */
+  name?: string;
+  /** For one request, from its start to the last byte, in milliseconds. */
+  timeoutMs: number;
+  /** Bytes of the feed after decompression. */
+  bytesMax: number;
+  /** How requests are made; the global fetch by default. */
+  fetch?: (request: Request) => Promise<Response>;
+}
+
+/** A provider that publishes the XML feed over HTTP. */
+export class XmlProvider implements Provider {
+  readonly name: string;
+  readonly #options: XmlProviderOptions;
+
+  constructor(options: XmlProviderOptions) {
+    this.#options = options;
+    const { origin, pathname } = new URL(options.url);
+    this.name = options.name ?? origin + pathname;
+  }
+
+  /** See {@linkcode Provider.read}. */
+  async read(
+    validators: FeedValidators,
+    sink: FeedSink,
+    signal: AbortSignal,
+  ): Promise<FeedResult> {
+    const { url, timeoutMs, bytesMax } = this.#options;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const body = new BoundedBody(bytesMax);
+    try {
+      const request = new Request(url, {
+        headers: requestHeaders(validators),
+        signal: AbortSignal.any([signal, timeout]),
+      });
+      const response = await (this.#options.fetch ?? fetch)(request);
+      const isConditional = validators.etag !== null || validators.lastModified !== null;
+      if (response.status === 304 && isConditional) return { kind: "not_modified" };
+      if (response.status !== 200) {
+        await response.body?.cancel();
+        const { status } = response;
+        const isTransient = status >= 500 || status === 408 || status === 429;
+        throw new ProviderError(
+          "provider_status",
+          `${this.name} answered ${status} instead of 200`,
+          isTransient,
+        );
+      }
+      await readXmlFeed(body.read(response), sink);
+      return {
+        kind: "feed",
+        bytes: body.bytes,
+        validators: {
+          etag: response.headers.get("etag"),
+          lastModified: response.headers.get("last-modified"),
+        },
+      };
+    } catch (error) {
+      if (error instanceof FeedError || error instanceof ProviderError) throw error;
+      if (timeout.aborted) {
+        throw new ProviderError(
+          "provider_timeout",
+          `${this.name} took longer than ${timeoutMs} ms (PROVIDER_TIMEOUT)`,
+          true,
+          { cause: error },
+        );
+      }
+      const { message } = error as Error;
+      throw new ProviderError(
+        "provider_unreachable",
+        `${this.name} broke off or cannot be reached: ${message}`,
+        true,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function requestHeaders(validators: FeedValidators): Headers {
+  const headers = new Headers({ accept: "application/xml, text/xml" });
+  if (validators.etag !== null) headers.set("if-none-match", validators.etag);
+  if (validators.lastModified !== null) headers.set("if-modified-since", validators.lastModified);
+  return headers;
+}
+
+/** Counts the bytes of a body, and stops it where it is larger than it may be. */
+class BoundedBody {
+  bytes = 0;
+  readonly #bytesMax: number;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  async *read(response: Response): AsyncGenerator<Uint8Array> {
+    // fetch decompresses, and leaves the header of what came over the wire.
+    const compressed = response.headers.has("content-encoding")
+      ? Number(response.headers.get("content-length") ?? NaN)
+      : NaN;
+    const bombBytes = Math.max(COMPRESSION_FREE_BYTES, compressed * COMPRESSION_RATIO_MAX);
+    for await (const chunk of response.body ?? []) {
+      this.bytes += chunk.length;
+      if (this.bytes > this.#bytesMax) {
+        throw new FeedError(
+          "feed_too_large",
+          `the feed is over ${this.#bytesMax} bytes (PROVIDER_MAX_BYTES)`,
+        );
+      }
+      if (this.bytes > bombBytes) {
+        throw new FeedError(
+          "feed_too_large",
+          `${compressed} compressed bytes became over ${bombBytes}: a compression bomb`,
+        );
+      }
+      yield chunk;
+    }
+  }
+}

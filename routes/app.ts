@@ -1,0 +1,246 @@
+import { route as createRouter, type Route as RouterRoute } from "@std/http/unstable-route";
+import { HttpError } from "./http_error.ts";
+import { BODY_BYTES_MAX, TARGET_CHARACTERS_MAX } from "./limits.ts";
+import { parseQuery } from "./query.ts";
+import { errorReply, type Reply } from "./reply.ts";
+import type { Route, RouteRequest } from "./route.ts";
+
+/** A request that was answered. */
+export interface AnsweredRequest {
+  /** The route's place in the table; `routes.length` where none matched. */
+  route: number;
+  method: string;
+  url: string;
+  status: number;
+  seconds: number;
+  /** Bytes of the body, as far as they are known when the answer begins. */
+  bytes: number;
+  requestId: string;
+  /** What went wrong, where the answer is a 500. */
+  error: unknown;
+}
+
+/** How an app is made. */
+export interface AppOptions {
+  routes: readonly Route[];
+  /** How long a handler may take, in milliseconds; then the client gets 503. Streams may go on. */
+  requestTimeoutMs: number;
+  /** Called once for every request, when its answer begins. */
+  onAnswered: (answered: AnsweredRequest) => void;
+}
+
+const SANE_REQUEST_ID = /^[\w.:+\/=@-]{1,128}$/;
+// Ids that we make are unique by their first part and ordered by their second; cheaper than a UUID a request.
+const requestIdPrefix = crypto.randomUUID().slice(0, 13).replace("-", "");
+let requestNumber = 0;
+
+/**
+ * Makes the handler of a route table: what Deno.serve, or any transport that knows Request and Response, calls.
+ * Every error has the one shape, HEAD is answered wherever GET is, and every answer carries X-Request-ID.
+ */
+export function createApp(
+  { routes, requestTimeoutMs, onAnswered }: AppOptions,
+): (request: Request) => Response | Promise<Response> {
+  const table = new RouteTable(routes);
+
+  function answer(
+    request: Request,
+    url: string,
+    route: number,
+    requestId: string,
+    started: number,
+    reply: Reply,
+    error: unknown = null,
+  ): Response {
+    const { method } = request;
+    onAnswered({
+      route,
+      method,
+      url,
+      status: reply.status,
+      seconds: (performance.now() - started) / 1_000,
+      bytes: method === "HEAD" ? 0 : reply.length ?? 0,
+      requestId,
+      error,
+    });
+    const { headers, body, status } = reply;
+    const all: [string, string][] = [...headers, ["x-request-id", requestId]];
+    if (method === "HEAD" || body instanceof ReadableStream) {
+      if (reply.length !== null) all.push(["content-length", String(reply.length)]);
+    }
+    if (method === "HEAD" && body instanceof ReadableStream) body.cancel().catch(() => {});
+    return new Response(method === "HEAD" ? null : body, { status, headers: all });
+  }
+
+  return (request) => {
+    const started = performance.now();
+    const { url } = request;
+    const given = request.headers.get("x-request-id");
+    const requestId = given !== null && SANE_REQUEST_ID.test(given)
+      ? given
+      : `${requestIdPrefix}-${(++requestNumber).toString(36)}`;
+    let route = routes.length;
+    const fail = (error: unknown) =>
+      answer(request, url, route, requestId, started, errorReply(toHttpError(error)), error);
+    try {
+      // The path begins after "http://host"; a URL object would cost more than the rest of a cached answer.
+      const pathStart = url.indexOf("/", url.indexOf("://") + 3);
+      let pathEnd = url.indexOf("?", pathStart);
+      if (pathEnd < 0) pathEnd = url.length;
+      if (url.length - pathStart > TARGET_CHARACTERS_MAX) {
+        throw new HttpError(
+          414,
+          "uri_too_long",
+          `path and query may have ${TARGET_CHARACTERS_MAX} characters`,
+        );
+      }
+      const found = table.find(url.slice(pathStart, pathEnd), request);
+      route = found.route;
+      const definition = routes[route];
+      if (request.method !== "GET" && request.method !== "HEAD") refuseLargeBody(request.headers);
+      const rawQuery = url.slice(pathEnd + 1);
+      const routeRequest: RouteRequest<NonNullable<Route["query"]>> = {
+        headers: request.headers,
+        path: found.path,
+        rawQuery,
+        query: () => parseQuery(rawQuery, definition.query ?? {}),
+        requestId,
+        get signal() {
+          return request.signal;
+        },
+      };
+      const reply = definition.handle(routeRequest);
+      if (!(reply instanceof Promise)) {
+        return answer(request, url, route, requestId, started, reply);
+      }
+      const bounded = definition.isUnbounded ? reply : withDeadline(reply, requestTimeoutMs);
+      return bounded.then(
+        (late) => answer(request, url, route, requestId, started, late),
+        fail,
+      );
+    } catch (error) {
+      return fail(error);
+    }
+  };
+}
+
+const NO_PATH: Readonly<Record<string, string>> = {};
+
+/** Finds the route of a request: literal paths by a map, paths with parameters by @std/http's router. */
+class RouteTable {
+  /** By path, then method: the route's place in the table. */
+  readonly #literal = new Map<string, Map<string, number>>();
+  readonly #router: (request: Request) => unknown;
+  /** What the router found last; it calls back synchronously. */
+  #found: { route: number; path: Record<string, string> } | null = null;
+  /** Paths with parameters, to tell an unknown path from a wrong method. */
+  readonly #patterns: { pattern: URLPattern; methods: string[] }[] = [];
+
+  constructor(routes: readonly Route[]) {
+    const dynamic: RouterRoute[] = [];
+    routes.forEach((definition, index) => {
+      const methods = definition.method === "GET" ? ["GET", "HEAD"] : [definition.method];
+      if (!definition.path.includes("{")) {
+        const byMethod = this.#literal.get(definition.path) ?? new Map();
+        for (const method of methods) byMethod.set(method, index);
+        this.#literal.set(definition.path, byMethod);
+        return;
+      }
+      const pattern = new URLPattern({
+        pathname: definition.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+      });
+      this.#patterns.push({ pattern, methods });
+      dynamic.push({
+        pattern,
+        method: methods,
+        handler: (_request, match) => {
+          const groups = match?.pathname.groups ?? {};
+          this.#found = { route: index, path: decodeAll(groups) };
+          return new Response();
+        },
+      });
+    });
+    this.#router = createRouter(dynamic, () => {
+      this.#found = null;
+      return new Response();
+    });
+  }
+
+  find(path: string, request: Request): { route: number; path: Readonly<Record<string, string>> } {
+    const byMethod = this.#literal.get(path);
+    if (byMethod !== undefined) {
+      const route = byMethod.get(request.method);
+      if (route !== undefined) return { route, path: NO_PATH };
+      throw methodNotAllowed(request.method, [...byMethod.keys()]);
+    }
+    this.#router(request);
+    if (this.#found !== null) return this.#found;
+    for (const { pattern, methods } of this.#patterns) {
+      if (pattern.test(request.url)) throw methodNotAllowed(request.method, methods);
+    }
+    throw new HttpError(
+      404,
+      "not_found",
+      `there is nothing at ${path.slice(0, 200)}: see /openapi.json`,
+    );
+  }
+}
+
+function decodeAll(groups: Record<string, string | undefined>): Record<string, string> {
+  const decoded: Record<string, string> = {};
+  for (const [name, value] of Object.entries(groups)) {
+    try {
+      decoded[name] = decodeURIComponent(value ?? "");
+    } catch {
+      decoded[name] = value ?? "";
+    }
+  }
+  return decoded;
+}
+
+function methodNotAllowed(method: string, allowed: string[]): HttpError {
+  const allow = allowed.join(", ");
+  return new HttpError(
+    405,
+    "method_not_allowed",
+    `${method.slice(0, 32)} is not allowed here: use ${allow}`,
+    { headers: [["allow", allow]] },
+  );
+}
+
+function refuseLargeBody(headers: Headers): void {
+  if (Number(headers.get("content-length") ?? 0) > BODY_BYTES_MAX) {
+    throw new HttpError(413, "content_too_large", `a body may have ${BODY_BYTES_MAX} bytes`, {
+      headers: [["connection", "close"]],
+    });
+  }
+}
+
+function toHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  return new HttpError(
+    500,
+    "internal_error",
+    "the service failed to answer: its log has more under this X-Request-ID",
+  );
+}
+
+/** Rejects with 503 when the deadline passes first; what the handler does later is dropped. */
+async function withDeadline(reply: Promise<Reply>, timeoutMs: number): Promise<Reply> {
+  let timer: ReturnType<typeof setTimeout>;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new HttpError(503, "request_timeout", `no answer within ${timeoutMs} ms: try again`, {
+          headers: [["retry-after", "1"]],
+        }),
+      );
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([reply, deadline]);
+  } finally {
+    clearTimeout(timer!);
+    reply.catch(() => {});
+  }
+}

@@ -1,0 +1,74 @@
+/** How the Deno transport listens. */
+export interface ServerOptions {
+  hostname: string;
+  port: number;
+  /** PEM texts; without them, plain HTTP. */
+  tls?: { cert: string; key: string };
+  handler: (request: Request) => Response | Promise<Response>;
+  /** Called when the listener failed and is being replaced. */
+  onFailure: (error: Error) => void;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly port: number;
+  /**
+   * Stops accepting and waits for what is in flight.
+   *
+   * @returns False when the deadline passed first
+   */
+  shutdown(deadlineMs: number): Promise<boolean>;
+}
+
+/** The pause before a listener that failed is replaced; descriptors run out for as long as they do. */
+const RESTART_PAUSE_MS = 100;
+
+/**
+ * Serves through Deno.serve, and goes on serving where Deno.serve gives up: when the process runs out of descriptors
+ * its listener ends for good, so another takes its place while established connections are still answered.
+ *
+ * @throws {Deno.errors.AddrInUse} If the port is taken
+ */
+export function serve(options: ServerOptions): RunningServer {
+  const { hostname, tls, handler, onFailure } = options;
+  let stopped = false;
+
+  function listen(port: number): Deno.HttpServer<Deno.NetAddr> {
+    const server = Deno.serve({ hostname, port, ...tls, onListen() {} }, handler);
+    server.finished.catch((error) => {
+      if (stopped) return;
+      onFailure(error as Error);
+      replace();
+    });
+    return server;
+  }
+
+  function replace(): void {
+    setTimeout(() => {
+      if (stopped) return;
+      try {
+        server = listen(port);
+      } catch (error) {
+        onFailure(error as Error);
+        replace();
+      }
+    }, RESTART_PAUSE_MS);
+  }
+
+  let server = listen(options.port);
+  const { port } = server.addr;
+  return {
+    port,
+    async shutdown(deadlineMs) {
+      stopped = true;
+      let timer: ReturnType<typeof setTimeout>;
+      const deadline = new Promise<boolean>((resolve) => {
+        timer = setTimeout(() => resolve(false), deadlineMs);
+      });
+      const done = server.shutdown().then(() => true, () => true);
+      const inTime = await Promise.race([done, deadline]);
+      clearTimeout(timer!);
+      return inTime;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { CHUNK_TEXT_MAX } from "./limits.ts";
+import { decodeValue, deflateValue } from "./value_codec.ts";
+
+const encoder = new TextEncoder();
+
+/** Collects the lines of one version's log and cuts them into chunks that each fit a value. */
+export class LogChunks {
+  readonly chunks: Uint8Array<ArrayBuffer>[] = [];
+  #lines: string[] = [];
+  #length = 0;
+
+  /** Adds a line; each line alone must fit a chunk (see `encodeValue`). */
+  add(line: string): void {
+    this.#lines.push(line);
+    this.#length += line.length + 1;
+    if (this.#length >= CHUNK_TEXT_MAX) this.finish();
+  }
+
+  /** Closes the chunk that is being filled. */
+  finish(): void {
+    if (this.#lines.length > 0) this.#close(this.#lines);
+    this.#lines = [];
+    this.#length = 0;
+  }
+
+  #close(lines: string[]): void {
+    const chunk = deflateValue(encoder.encode(lines.join("\n")));
+    if (chunk !== null) {
+      this.chunks.push(chunk);
+    } else {
+      // Text that hardly deflates: half of it at a time.
+      if (lines.length === 1) throw new Error("a line that does not fit a chunk was not set aside");
+      const middle = lines.length >> 1;
+      this.#close(lines.slice(0, middle));
+      this.#close(lines.slice(middle));
+    }
+  }
+}
+
+/** The lines of a chunk. */
+export function linesOfChunk(chunk: Uint8Array): string[] {
+  return decodeValue(chunk).split("\n");
+}

@@ -1,0 +1,39 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { VALUE_BYTES_MAX } from "./limits.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Text up to this length is stored as it is: it fits, and most events are far shorter. */
+const PLAIN_TEXT_MAX = 8_192;
+/** The first byte of deflated text. Plain text is JSON, which never begins with it. */
+const DEFLATED = 0x01;
+
+/**
+ * Turns text into a value for the store: as it is when short, deflated when long.
+ *
+ * @returns `null` when even the deflated text exceeds {@linkcode VALUE_BYTES_MAX}
+ */
+export function encodeValue(text: string): Uint8Array<ArrayBuffer> | null {
+  const bytes = encoder.encode(text);
+  return bytes.length <= PLAIN_TEXT_MAX ? bytes : deflateValue(bytes);
+}
+
+/** Deflates bytes into a value, `null` when it is too large. Level 1: five times smaller at 100 MB/s. */
+export function deflateValue(bytes: Uint8Array): Uint8Array<ArrayBuffer> | null {
+  const deflated = deflateRawSync(bytes, { level: 1 });
+  if (deflated.length + 1 > VALUE_BYTES_MAX) return null;
+  const value = new Uint8Array(deflated.length + 1);
+  value[0] = DEFLATED;
+  value.set(deflated, 1);
+  return value;
+}
+
+/**
+ * Reads what {@linkcode encodeValue} or {@linkcode deflateValue} wrote.
+ *
+ * @throws {Error} If a deflated value is damaged
+ */
+export function decodeValue(value: Uint8Array): string {
+  return decoder.decode(value[0] === DEFLATED ? inflateRawSync(value.subarray(1)) : value);
+}

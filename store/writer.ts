@@ -1,0 +1,482 @@
+import xxhash from "xxhash-wasm";
+import {
+  decodeEvent,
+  decodePlan,
+  encodeEvent,
+  encodePlan,
+  type Event,
+  eventId,
+  type Instant,
+  observePlan,
+  type Plan,
+  planKey,
+  type Rejection,
+  type RejectionReason,
+  unlistEvent,
+} from "../domain/mod.ts";
+import { BatchWriter } from "./batch_writer.ts";
+import { keys, type LogHeader, type VersionEntry } from "./keys.ts";
+import { retrying, StoreError } from "./kv.ts";
+import { LOG_VERSIONS_KEPT, POLLS_KEPT, REJECTIONS_KEPT } from "./limits.ts";
+import { linesOfChunk, LogChunks } from "./log_chunks.ts";
+import { PlanIndex } from "./plan_index.ts";
+import type {
+  FeedValidators,
+  PollRecord,
+  PollReport,
+  PollTransaction,
+  RejectionRecord,
+} from "./port.ts";
+import { listEvents, readVersionLog } from "./reader.ts";
+import { decodeValue, encodeValue } from "./value_codec.ts";
+
+const { h64 } = await xxhash();
+
+/** Keys of one `getMany`. */
+const GET_MANY_KEYS = 10;
+/** Concurrent `getMany` calls. */
+const GET_MANY_CONCURRENCY = 32;
+/** Ids made at a time. */
+const IDS_AT_ONCE = 1_000;
+
+const countsOfNothing = {
+  plans: 0,
+  added: 0,
+  changed: 0,
+  unlisted: 0,
+  rejected: 0,
+  rejectedByReason: {},
+  duplicates: 0,
+};
+
+/** A plan to be stored: its encoded content and the hash of it. */
+interface PendingPlan {
+  text: string;
+  hash: bigint;
+}
+
+/**
+ * The one writer of a store, for one tenure of the lease. It knows what every plan looked like when it was last
+ * stored, brings polls in as versions, and brings the `event` keys up behind them.
+ */
+export class Writer {
+  readonly #kv: Deno.Kv;
+  readonly #epoch: Deno.KvEntryMaybe<number>;
+  readonly #activeProviders: ReadonlySet<string>;
+  readonly #index = new PlanIndex();
+  readonly #knownRejections = new Set<string>();
+  #pollKeys: Deno.KvKey[] = [];
+  #versionEntry: Deno.KvEntryMaybe<VersionEntry> = { key: keys.version, value: null, versionstamp: null };
+  #sightings: Record<string, Instant> = {};
+  /** Writes run one after the other, whichever poll they belong to. */
+  #queue: Promise<unknown> = Promise.resolve();
+  /** Why the events could not be brought up behind the version; this writer then writes no more. */
+  #failure: unknown = null;
+
+  private constructor(
+    kv: Deno.Kv,
+    epoch: Deno.KvEntryMaybe<number>,
+    activeProviders: ReadonlySet<string>,
+  ) {
+    this.#kv = kv;
+    this.#epoch = epoch;
+    this.#activeProviders = activeProviders;
+  }
+
+  /**
+   * Takes up the writing where the last writer left it: finishes what it had made visible but not yet brought up,
+   * and learns what is stored.
+   *
+   * @param activeProviders The providers polled now; an event of another one is taken over by the first that lists it
+   */
+  static async open(
+    kv: Deno.Kv,
+    epoch: Deno.KvEntryMaybe<number>,
+    activeProviders: ReadonlySet<string>,
+  ): Promise<Writer> {
+    const writer = new Writer(kv, epoch, activeProviders);
+    await writer.#load();
+    return writer;
+  }
+
+  async #load(): Promise<void> {
+    const [version, sightings] = await retrying(
+      "reading the version",
+      () => this.#kv.getMany<[VersionEntry, Record<string, Instant>]>([keys.version, keys.sightings]),
+    );
+    this.#versionEntry = version;
+    this.#sightings = sightings.value ?? {};
+    await this.#bringUp();
+    await this.#trimLogs();
+    for await (const text of listEvents(this.#kv)) {
+      const event = decodeEvent(text);
+      const provider = event.lastSeen === null ? event.provider : null;
+      this.#index.set(planKey(event.plan), h64(encodePlan(event.plan)), provider);
+    }
+    for await (const { key } of this.#kv.list({ prefix: keys.polls }, { batchSize: 500 })) {
+      this.#pollKeys.push(key);
+    }
+    for await (const { key } of this.#kv.list({ prefix: keys.rejections }, { batchSize: 500 })) {
+      this.#knownRejections.add(JSON.stringify(key));
+    }
+  }
+
+  get #version(): number {
+    return this.#versionEntry.value?.version ?? 0;
+  }
+
+  /** Begins a poll; several may be under way at once, one a provider. */
+  async begin(provider: string): Promise<PollTransaction> {
+    const stored = await retrying(
+      "reading the validators",
+      () => this.#kv.get<FeedValidators>(keys.validators(provider)),
+    );
+    const observer = new PollObserver(this.#index, provider, this.#activeProviders);
+    return {
+      validators: stored.value ?? { etag: null, lastModified: null },
+      observe: (plan) => observer.observe(plan),
+      reject: (rejection) => observer.reject(rejection),
+      commit: (report, validators) =>
+        this.#enqueue(() => this.#commit(provider, observer, report, validators)),
+      conclude: (outcome, report) =>
+        this.#enqueue(() => this.#conclude(provider, outcome, report)),
+    };
+  }
+
+  /** Resolves when everything that was visible is also brought up. */
+  async settled(): Promise<void> {
+    await this.#queue;
+  }
+
+  #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      if (this.#failure !== null) throw this.#failure;
+      return task();
+    });
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  /** Work that no caller waits for. When it fails, the next poll is told, and a new writer takes it up. */
+  #behind(task: () => Promise<void>): void {
+    this.#enqueue(task).catch((error) => {
+      this.#failure = error;
+    });
+  }
+
+  async #commit(
+    provider: string,
+    observer: PollObserver,
+    report: PollReport,
+    validators: FeedValidators,
+  ): Promise<PollRecord> {
+    const now = report.startedAt;
+    // A feed that lists nothing says nothing of what it listed before.
+    const isEmpty = observer.plans === 0;
+    const log = new LogChunks();
+    const updates: { key: string; hash: bigint; provider: string | null }[] = [];
+    let added = 0, changed = 0, unlisted = 0;
+
+    const pending = [...observer.pending];
+    observer.pending.clear();
+    for (let from = 0; from < pending.length; from += IDS_AT_ONCE) {
+      const part = pending.slice(from, from + IDS_AT_ONCE);
+      pending.fill(undefined!, from, from + IDS_AT_ONCE);
+      const plans = part.map(([, { text }]) => decodePlan(text));
+      const ids = await Promise.all(plans.map(eventId));
+      const isKnown = part.map(([key]) => this.#index.rowOf(key) !== undefined);
+      const known = await this.#read(ids.filter((_, i) => isKnown[i]));
+      for (let i = 0; i < part.length; i++) {
+        const previous = known.get(ids[i]) ?? null;
+        const event = observePlan(previous, { id: ids[i], provider, plan: plans[i], now });
+        const line = fittingLine(event);
+        if (line === null) {
+          observer.reject({
+            reason: "too_large",
+            basePlanId: plans[i].basePlanId,
+            planId: plans[i].planId,
+            detail: `${part[i][1].text.length} characters, ${plans[i].zones.length} zones`,
+          });
+          continue;
+        }
+        log.add(line);
+        previous === null ? added++ : changed++;
+        updates.push({ key: part[i][0], hash: part[i][1].hash, provider });
+      }
+    }
+    const vanished = isEmpty ? [] : observer.vanished();
+    for (let from = 0; from < vanished.length; from += IDS_AT_ONCE) {
+      const rows = vanished.slice(from, from + IDS_AT_ONCE);
+      const ids = await Promise.all(rows.map((row) => {
+        const [basePlanId, planId] = this.#index.keyOf(row).split(":");
+        return eventId({ basePlanId, planId });
+      }));
+      for (const event of (await this.#read(ids)).values()) {
+        log.add(fittingLine(unlistEvent(event, this.#sightings[provider] ?? now, now))!);
+        unlisted++;
+      }
+      for (const row of rows) {
+        updates.push({ key: this.#index.keyOf(row), hash: this.#index.hashOf(row), provider: null });
+      }
+    }
+    log.finish();
+
+    const isChanged = log.chunks.length > 0;
+    const version: VersionEntry | null = isChanged
+      ? { version: this.#version + 1, pollId: crypto.randomUUID(), at: now }
+      : null;
+    const record: PollRecord = {
+      ...this.#record(provider, report),
+      outcome: isEmpty ? "empty" : isChanged ? "changed" : "unchanged",
+      plans: observer.plans,
+      added,
+      changed,
+      unlisted,
+      rejected: observer.rejected,
+      rejectedByReason: observer.rejectedByReason,
+      duplicates: observer.duplicates,
+    };
+    const sightings = isEmpty ? this.#sightings : { ...this.#sightings, [provider]: now };
+    const operation = this.#kv.atomic().check(this.#epoch)
+      .set(keys.sightings, sightings).set(keys.validators(provider), validators);
+    if (version !== null) {
+      record.version = version.version;
+      await this.#writeLog(record.version, log.chunks, { at: now, added, changed, unlisted });
+      operation.check(this.#versionEntry).set(keys.version, version);
+    }
+    this.#finishRecord(operation, record, report);
+    const versionstamp = await this.#commitPoll(operation, version);
+    this.#sightings = sightings;
+    if (version !== null) {
+      this.#versionEntry = { key: keys.version, value: version, versionstamp };
+      for (const { key, hash, provider } of updates) this.#index.set(key, hash, provider);
+      // Behind the commit: the poll is visible, its caller need not wait for what readers do not read.
+      this.#behind(() => this.#bringUp().then(() => this.#trimLogs()));
+    }
+    if (observer.rejections.length > 0) {
+      this.#behind(() => this.#storeRejections(provider, observer.rejections, now));
+    }
+    return record;
+  }
+
+  async #conclude(
+    provider: string,
+    outcome: PollRecord["outcome"],
+    report: PollReport,
+  ): Promise<PollRecord> {
+    const record = { ...this.#record(provider, report), outcome };
+    const operation = this.#kv.atomic().check(this.#epoch);
+    const isSeen = outcome === "not_modified" && this.#sightings[provider] !== undefined;
+    const sightings = isSeen
+      ? { ...this.#sightings, [provider]: report.startedAt }
+      : this.#sightings;
+    if (isSeen) operation.set(keys.sightings, sightings);
+    this.#finishRecord(operation, record, report);
+    await this.#commitPoll(operation, null);
+    this.#sightings = sightings;
+    return record;
+  }
+
+  #record(provider: string, report: PollReport): PollRecord {
+    return {
+      id: crypto.randomUUID(),
+      provider,
+      startedAt: report.startedAt,
+      durationMs: 0,
+      outcome: "failed",
+      attempts: report.attempts,
+      bytes: report.bytes,
+      ...countsOfNothing,
+      version: this.#version,
+      error: report.error ?? null,
+    };
+  }
+
+  /** Puts the poll's record, and the deletion of the oldest, into the commit that ends the poll. */
+  #finishRecord(operation: Deno.AtomicOperation, record: PollRecord, report: PollReport): void {
+    record.durationMs = Date.now() - report.startedAt;
+    const key = keys.poll(record.startedAt, record.provider);
+    operation.set(key, record);
+    this.#pollKeys.push(key);
+    for (const old of this.#pollKeys.splice(0, this.#pollKeys.length - POLLS_KEPT)) {
+      operation.delete(old);
+    }
+  }
+
+  /** Commits the end of a poll; returns the versionstamp of the commit. */
+  async #commitPoll(
+    operation: Deno.AtomicOperation,
+    version: VersionEntry | null,
+  ): Promise<string> {
+    const result = await retrying("committing a poll", () => operation.commit());
+    if (result.ok) return result.versionstamp;
+    // A commit whose answer was lost and that was tried again fails its own check.
+    const stored = await retrying(
+      "reading the version",
+      () => this.#kv.get<VersionEntry>(keys.version),
+    );
+    if (version !== null && stored.value?.pollId === version.pollId) return stored.versionstamp!;
+    throw new StoreError("lease_lost", "another process took over the polling");
+  }
+
+  async #writeLog(
+    version: number,
+    chunks: Uint8Array<ArrayBuffer>[],
+    counts: Omit<LogHeader, "chunks">,
+  ): Promise<void> {
+    const batch = new BatchWriter(this.#kv, this.#epoch);
+    for (let n = 0; n < chunks.length; n++) {
+      await batch.set(keys.chunk(version, n), chunks[n], chunks[n].length);
+    }
+    const header: LogHeader = { chunks: chunks.length, ...counts };
+    await batch.set(keys.log(version), header, 100);
+    await batch.flush();
+  }
+
+  /** Writes the events of every version that is visible but not yet applied. Doing it twice is harmless. */
+  async #bringUp(): Promise<void> {
+    const stored = await retrying("reading applied", () => this.#kv.get<number>(keys.applied));
+    for (let version = (stored.value ?? 0) + 1; version <= this.#version; version++) {
+      const log = await readVersionLog(this.#kv, version);
+      if (log === null) {
+        throw new StoreError("store_failed", `the log of version ${version} is missing`);
+      }
+      const batch = new BatchWriter(this.#kv, this.#epoch);
+      for (const chunk of log.chunks) {
+        for (const line of linesOfChunk(chunk)) {
+          const value = encodeValue(line)!;
+          await batch.set(keys.event(idOfLine(line)), value, value.length);
+        }
+      }
+      await batch.set(keys.applied, version, 8);
+      await batch.flush();
+    }
+  }
+
+  /** Deletes the log of versions that no reader should still need. */
+  async #trimLogs(): Promise<void> {
+    const end = this.#version - LOG_VERSIONS_KEPT;
+    if (end < 1) return;
+    const batch = new BatchWriter(this.#kv, this.#epoch);
+    const old = this.#kv.list({ start: keys.logs, end: keys.log(end + 1) }, { batchSize: 500 });
+    for await (const { key } of old) await batch.delete(key);
+    await batch.flush();
+  }
+
+  async #storeRejections(
+    provider: string,
+    rejections: readonly Rejection[],
+    now: Instant,
+  ): Promise<void> {
+    const batch = new BatchWriter(this.#kv, this.#epoch);
+    for (const rejection of rejections) {
+      const { basePlanId, planId, reason } = rejection;
+      const key = keys.rejection(provider, basePlanId, planId, reason);
+      const name = JSON.stringify(key);
+      if (this.#knownRejections.has(name) || this.#knownRejections.size >= REJECTIONS_KEPT) continue;
+      this.#knownRejections.add(name);
+      const record: RejectionRecord = { ...rejection, provider, firstSeen: now };
+      await batch.set(key, record, 1_000);
+    }
+    await batch.flush();
+  }
+
+  /** Reads stored events; all of them are at the current version, since bringing up precedes the next write. */
+  async #read(ids: readonly string[]): Promise<Map<string, Event>> {
+    const found = new Map<string, Event>();
+    let next = 0;
+    const worker = async () => {
+      while (next < ids.length) {
+        const part = ids.slice(next, next += GET_MANY_KEYS);
+        const entries = await retrying(
+          "reading events",
+          () => this.#kv.getMany<Uint8Array[]>(part.map(keys.event)),
+        );
+        for (const { value } of entries) {
+          if (value === null) continue;
+          const event = decodeEvent(decodeValue(value));
+          found.set(event.id, event);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: GET_MANY_CONCURRENCY }, worker));
+    return found;
+  }
+}
+
+/** Compares the plans of one poll with what is stored, and keeps those that differ. */
+class PollObserver {
+  readonly pending = new Map<string, PendingPlan>();
+  readonly rejections: Rejection[] = [];
+  readonly rejectedByReason: Partial<Record<RejectionReason, number>> = {};
+  plans = 0;
+  rejected = 0;
+  duplicates = 0;
+  readonly #index: PlanIndex;
+  readonly #provider: string;
+  readonly #activeProviders: ReadonlySet<string>;
+  /** By row: whether this poll listed the plan. */
+  readonly #seen: Uint8Array;
+
+  constructor(index: PlanIndex, provider: string, activeProviders: ReadonlySet<string>) {
+    this.#index = index;
+    this.#provider = provider;
+    this.#activeProviders = activeProviders;
+    this.#seen = new Uint8Array(index.size);
+  }
+
+  observe(plan: Plan): void {
+    this.plans++;
+    const key = planKey(plan);
+    const text = encodePlan(plan);
+    const hash = h64(text);
+    const row = this.#index.rowOf(key);
+    if (row !== undefined && row < this.#seen.length) {
+      if (this.#seen[row] === 1) this.duplicates++;
+      this.#seen[row] = 1;
+      const listedBy = this.#index.listedBy(row);
+      if (
+        this.#index.hashOf(row) === hash && listedBy !== null && this.#activeProviders.has(listedBy)
+      ) {
+        this.pending.delete(key);
+        return;
+      }
+    } else if (this.pending.has(key)) {
+      this.duplicates++;
+    }
+    this.pending.set(key, { text, hash });
+  }
+
+  reject(rejection: Rejection): void {
+    this.rejected++;
+    const { reason } = rejection;
+    this.rejectedByReason[reason] = (this.rejectedByReason[reason] ?? 0) + 1;
+    if (this.rejections.length < REJECTIONS_KEPT) this.rejections.push(rejection);
+  }
+
+  /** The rows that this provider's feed listed before and does not list now. */
+  vanished(): number[] {
+    const rows: number[] = [];
+    for (let row = 0; row < this.#seen.length; row++) {
+      if (this.#seen[row] === 0 && this.#index.listedBy(row) === this.#provider) rows.push(row);
+    }
+    return rows;
+  }
+}
+
+/** The line of an event, without its history where it would not fit a value; `null` when it cannot fit at all. */
+function fittingLine(event: Event): string | null {
+  const line = encodeEvent(event);
+  if (encodeValue(line) !== null) return line;
+  const bare = encodeEvent({
+    ...event,
+    changes: [],
+    changesDropped: event.changesDropped + event.changes.length,
+  });
+  return encodeValue(bare) === null ? null : bare;
+}
+
+/** The id that an encoded event begins with: `["` and 36 characters. */
+function idOfLine(line: string): string {
+  return line.slice(2, 38);
+}

@@ -1,0 +1,169 @@
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  type Metric,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from "prom-client";
+import { EventLoopLag } from "./event_loop_lag.ts";
+import { DURATION_BUCKETS, HttpMetrics } from "./http_metrics.ts";
+import { Rate } from "./rate.ts";
+
+/** What the catalogue tells when somebody scrapes. */
+export interface CatalogueReading {
+  events: number;
+  version: number;
+  bytes: number;
+  /** Seconds since a provider's feed was last read; `null` when none ever was. */
+  ageSeconds: number | null;
+}
+
+/** prom-client's default metrics that are wrong in Deno, or need to read /proc, which takes every permission there is. */
+const WRONG_IN_DENO =
+  /^nodejs_(eventloop_lag|gc_duration)|^process_(resident|virtual|heap|open_fds|max_fds)/;
+
+/**
+ * Every metric of the service under its Prometheus name. What happens often is counted in {@linkcode HttpMetrics}
+ * and read when somebody scrapes; what happens once a poll uses prom-client directly.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly http: HttpMetrics;
+  /** Requests a second, over the last ten seconds. */
+  readonly requestRate: Rate;
+  readonly polls: Counter<"provider" | "outcome">;
+  readonly pollDuration: Histogram<"provider">;
+  readonly plansRejected: Counter<"provider" | "reason">;
+  /** 0 closed, 1 half-open, 2 open. */
+  readonly breakerState: Gauge<"provider">;
+  readonly #lag = new EventLoopLag();
+
+  /**
+   * @param routes Names of the routes, see {@linkcode HttpMetrics}
+   * @param readCatalogue Called at each scrape
+   */
+  constructor(routes: readonly string[], readCatalogue: () => CatalogueReading) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    for (const { name } of this.registry.getMetricsAsArray()) {
+      if (WRONG_IN_DENO.test(name)) this.registry.removeSingleMetric(name);
+    }
+    this.http = new HttpMetrics(routes);
+    this.requestRate = new Rate(() => this.http.requests);
+    this.#registerHttp();
+    this.#gauge("process_resident_memory_bytes", "Resident memory size in bytes.", () =>
+      Deno.memoryUsage().rss);
+    this.#gauge("event_loop_lag_seconds", "Longest delay of a timer since the last scrape.", () =>
+      this.#lag.take());
+    this.#gauge("catalogue_events", "Events that are visible in search results.", () =>
+      readCatalogue().events);
+    this.#gauge("catalogue_version", "Version of the catalogue being served.", () =>
+      readCatalogue().version);
+    this.#gauge("catalogue_bytes", "Bytes of memory that the catalogue holds.", () =>
+      readCatalogue().bytes);
+    this.#gauge("catalogue_age_seconds", "Time since a provider's feed was last read.", () =>
+      readCatalogue().ageSeconds);
+    this.polls = new Counter({
+      name: "provider_polls_total",
+      help: "Polls by how they ended.",
+      labelNames: ["provider", "outcome"],
+      registers,
+    });
+    this.pollDuration = new Histogram({
+      name: "provider_poll_duration_seconds",
+      help: "Time from the start of a poll until it is visible.",
+      labelNames: ["provider"],
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120],
+      registers,
+    });
+    this.plansRejected = new Counter({
+      name: "provider_plans_rejected_total",
+      help: "Plans set aside, by reason.",
+      labelNames: ["provider", "reason"],
+      registers,
+    });
+    this.breakerState = new Gauge({
+      name: "provider_breaker_state",
+      help: "Circuit breaker: 0 closed, 1 half-open, 2 open.",
+      labelNames: ["provider"],
+      registers,
+    });
+  }
+
+  /** Stops what measures in the background. */
+  stop(): void {
+    this.requestRate.stop();
+    this.#lag.stop();
+  }
+
+  /** A gauge that is read when somebody scrapes; `null` leaves the sample out. */
+  #gauge(name: string, help: string, read: () => number | null): void {
+    this.#register(name, help, "gauge", () => {
+      const value = read();
+      return value === null ? [] : [{ labels: {}, value }];
+    });
+  }
+
+  #registerHttp(): void {
+    const { http } = this;
+    this.#register(
+      "http_requests_total",
+      "Requests answered.",
+      "counter",
+      () =>
+        http.requestCounts().map(({ route, method, status, count }) => ({
+          labels: { route, method, status },
+          value: count,
+        })),
+    );
+    this.#gauge(
+      "http_requests_per_second",
+      "Requests answered a second, over the last ten seconds.",
+      () => this.requestRate.perSecond(),
+    );
+    this.#register("http_bytes_sent_total", "Bytes of bodies sent.", "counter", () => [
+      { labels: {}, value: http.bytesSent },
+    ]);
+    this.#register(
+      "http_request_duration_seconds",
+      "Time to make an answer.",
+      "histogram",
+      () => http.durations().flatMap(histogramSamples),
+    );
+  }
+
+  #register(
+    name: string,
+    help: string,
+    type: "counter" | "gauge" | "histogram",
+    values: () => MetricValue<string>[],
+  ): void {
+    const get = (): Promise<MetricObjectWithValues<MetricValue<string>>> =>
+      Promise.resolve(
+        { name, help, type, values: values(), aggregator: "sum" } as unknown as
+          MetricObjectWithValues<MetricValue<string>>,
+      );
+    this.registry.registerMetric({ name, help, get, reset() {} } as unknown as Metric);
+  }
+}
+
+/** The lines of one histogram: cumulated buckets, sum and count. */
+function histogramSamples(
+  { route, buckets, sumSeconds }: { route: string; buckets: readonly number[]; sumSeconds: number },
+): (MetricValue<string> & { metricName: string })[] {
+  const name = "http_request_duration_seconds";
+  let count = 0;
+  const samples = buckets.map((inBucket, index) => ({
+    metricName: `${name}_bucket`,
+    labels: { route, le: DURATION_BUCKETS[index] ?? "+Inf" },
+    value: count += inBucket,
+  }));
+  return [
+    ...samples,
+    { metricName: `${name}_sum`, labels: { route }, value: sumSeconds },
+    { metricName: `${name}_count`, labels: { route }, value: count },
+  ];
+}
