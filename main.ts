@@ -181,7 +181,12 @@ async function run(): Promise<void> {
 
   const following = follow(store, catalogue, feed);
   const servers: RunningServer[] = [];
-  const listen = (routes: readonly Route[], hostname: string, port: number, what: "public" | "admin") => {
+  const listen = (
+    routes: readonly Route[],
+    hostname: string,
+    port: number,
+    what: "public" | "admin",
+  ) => {
     const server = serve({
       hostname,
       port,
@@ -189,7 +194,9 @@ async function run(): Promise<void> {
       handler: createApp({
         routes,
         requestTimeoutMs: settings.requestTimeoutMs,
-        onAnswered: what === "public" ? (answered) => observeRequest(metrics, answered) : logFailure,
+        onAnswered: what === "public"
+          ? (answered) => observeRequest(metrics, answered)
+          : logFailure,
       }),
       onFailure: (error) =>
         log.error("The {what} listener failed and is replaced: {error}", {
@@ -254,7 +261,13 @@ function createProviders(): Provider[] {
     const demo = createDemoProvider();
     const fetch = (request: Request) => Promise.resolve(demo.handler(request));
     return [
-      new XmlProvider({ name: "demo", url: "http://demo.invalid/feed", timeoutMs, bytesMax, fetch }),
+      new XmlProvider({
+        name: "demo",
+        url: "http://demo.invalid/feed",
+        timeoutMs,
+        bytesMax,
+        fetch,
+      }),
     ];
   }
   const demo = serveDemoProvider();

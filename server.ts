@@ -27,7 +27,7 @@ const RESTART_PAUSE_MS = 100;
  * Serves through Deno.serve, and goes on serving where Deno.serve gives up: when the process runs out of descriptors
  * its listener ends for good, so another takes its place while established connections are still answered.
  *
- * @throws {Deno.errors.AddrInUse} If the port is taken
+ * @throws {Deno.errors.AddrInUse} If the port is taken; the message of this and other errors names address and port
  */
 export function serve(options: ServerOptions): RunningServer {
   const { hostname, tls, handler, onFailure } = options;
@@ -55,7 +55,16 @@ export function serve(options: ServerOptions): RunningServer {
     }, RESTART_PAUSE_MS);
   }
 
-  let server = listen(options.port);
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = listen(options.port);
+  } catch (error) {
+    // Deno's own message does not say which of the ports it is about.
+    (error as Error).message = `cannot listen on ${hostname}:${options.port}: ${
+      (error as Error).message
+    }`;
+    throw error;
+  }
   const { port } = server.addr;
   return {
     port,

@@ -80,7 +80,12 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
     "SQLite file (data/marquee.kv), :memory:, or the URL of a KV Connect server",
     optional(text),
   ),
-  providerUrls: setting("PROVIDER_URL", "", "feeds, comma-separated; the built-in demo if empty", urls),
+  providerUrls: setting(
+    "PROVIDER_URL",
+    "",
+    "feeds, comma-separated; the built-in demo if empty",
+    urls,
+  ),
   pollIntervalMs: setting(
     "POLL_INTERVAL",
     "60s",
@@ -119,7 +124,12 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
     whole(1, 10_000_000),
   ),
   rateLimit: setting("RATE_LIMIT", "off", "off (a rate: not in this version)", off),
-  rateLimitPerClient: setting("RATE_LIMIT_PER_CLIENT", "off", "off (a rate: not in this version)", off),
+  rateLimitPerClient: setting(
+    "RATE_LIMIT_PER_CLIENT",
+    "off",
+    "off (a rate: not in this version)",
+    off,
+  ),
   headerTimeoutMs: setting(
     "HEADER_TIMEOUT",
     "10s",
@@ -132,7 +142,12 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
     "time between requests; not on the deno transport",
     duration(1, 86_400_000),
   ),
-  requestTimeoutMs: setting("REQUEST_TIMEOUT", "30s", "time to make an answer", duration(1, 3_600_000)),
+  requestTimeoutMs: setting(
+    "REQUEST_TIMEOUT",
+    "30s",
+    "time to make an answer",
+    duration(1, 3_600_000),
+  ),
   writeTimeoutMs: setting(
     "WRITE_TIMEOUT",
     "15s",
@@ -202,7 +217,9 @@ export function readSettings(
     if (value !== undefined && value !== "") given.add(definition.name);
     const origin = flag === undefined ? definition.name : flagOf(definition.name);
     try {
-      settings[member] = definition.parse(value === undefined || value === "" ? definition.default : value);
+      settings[member] = definition.parse(
+        value === undefined || value === "" ? definition.default : value,
+      );
     } catch (error) {
       throw new SettingsError(
         `${origin}=${JSON.stringify(value ?? "")}: ${(error as Error).message}`,
@@ -316,7 +333,9 @@ function duration(minimumMs: number, maximumMs: number): (text: string) => numbe
     const milliseconds = match === null ? NaN : Number(match[1]) * MILLISECONDS[match[2]];
     if (milliseconds >= minimumMs && milliseconds <= maximumMs) return Math.round(milliseconds);
     throw new Error(
-      `give a duration from ${minimumMs} ms to ${maximumMs / 1_000} s, such as 500ms, 30s, 5m or 1h`,
+      `give a duration from ${minimumMs} ms to ${
+        maximumMs / 1_000
+      } s, such as 500ms, 30s, 5m or 1h`,
     );
   };
 }

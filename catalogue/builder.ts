@@ -2,6 +2,8 @@ import { compareEvents, effectiveEnd, type EventSummary, toSearchResult } from "
 import { Edition, type EditionColumns } from "./edition.ts";
 
 const encoder = new TextEncoder();
+/** What room is made for at first; more is made when fragments are longer. */
+const FRAGMENT_BYTES_TYPICAL = 256;
 
 /** An edition without events. */
 export const EMPTY_COLUMNS: EditionColumns = {
@@ -28,17 +30,12 @@ export function buildEdition(
   visible: EventSummary[],
 ): Edition {
   visible.sort(compareEvents);
-  const fragments = visible.map((event) =>
-    encoder.encode(JSON.stringify(toSearchResult(event)) + ",")
-  );
   const sizeMax = previous.ids.length + visible.length;
   const ids: string[] = [];
   const starts = new Float64Array(sizeMax);
   const ends = new Float64Array(sizeMax);
   const offsets = new Float64Array(sizeMax + 1);
-  let bytesMax = previous.bytes.length;
-  for (const fragment of fragments) bytesMax += fragment.length;
-  const bytes = new Uint8Array(bytesMax);
+  let bytes = new Uint8Array(previous.bytes.length + visible.length * FRAGMENT_BYTES_TYPICAL);
 
   let length = 0, next = 0;
   const place = { start: 0, end: 0, id: "" };
@@ -48,10 +45,16 @@ export function buildEdition(
     length += fragment;
     offsets[ids.push(id)] = length;
   };
+  const reserve = (room: number) => {
+    if (length + room <= bytes.length) return;
+    bytes = new Uint8Array(bytes.buffer.transfer(Math.ceil((length + room) * 1.1)));
+  };
   const addVisible = () => {
-    const event = visible[next];
-    bytes.set(fragments[next], length);
-    add(event.id, event.start, effectiveEnd(event), fragments[next++].length);
+    const event = visible[next++];
+    const fragment = JSON.stringify(toSearchResult(event)) + ",";
+    reserve(fragment.length * 3);
+    const { written } = encoder.encodeInto(fragment, bytes.subarray(length));
+    add(event.id, event.start, effectiveEnd(event), written);
   };
   for (let i = 0; i < previous.ids.length;) {
     // A run: old events up to the next one that changed, or that a changed one comes before.
@@ -65,6 +68,7 @@ export function buildEdition(
       if (next < visible.length && compareEvents(visible[next], place) < 0) break;
       add(place.id, place.start, place.end, previous.offsets[i + 1] - previous.offsets[i]);
     }
+    reserve(0);
     bytes.set(previous.bytes.subarray(previous.offsets[from], previous.offsets[i]), runStart);
     if (i < previous.ids.length) {
       if (changed.has(previous.ids[i])) i++;
@@ -77,6 +81,6 @@ export function buildEdition(
     starts: starts.slice(0, ids.length),
     ends: ends.slice(0, ids.length),
     offsets: offsets.slice(0, ids.length + 1),
-    bytes: length === bytes.length ? bytes : bytes.slice(0, length),
+    bytes: new Uint8Array(bytes.buffer.transfer(length)),
   });
 }

@@ -9,6 +9,7 @@ import {
 import { buildEdition, EMPTY_COLUMNS } from "./builder.ts";
 import type { Edition } from "./edition.ts";
 import { BUILD_STEP_EVENTS } from "./limits.ts";
+import { TextArena } from "./text_arena.ts";
 
 /** A step of the catalogue, as the store gives it. */
 export interface CatalogueStep {
@@ -16,7 +17,7 @@ export interface CatalogueStep {
   /** True when `events` is everything there is. */
   isComplete: boolean;
   /** Encoded events; where an id occurs twice the last one counts. */
-  events: readonly string[];
+  events: Iterable<string>;
   /** Provider name to the instant at which its feed was last read. */
   sightings: Readonly<Record<string, Instant>>;
 }
@@ -43,8 +44,7 @@ export class Catalogue {
   sightings: Readonly<Record<string, Instant>> = {};
   readonly #policy: SellModePolicy;
   readonly #etagPrefix: string;
-  readonly #events = new Map<string, string>();
-  #eventBytes = 0;
+  readonly #events = new TextArena();
 
   /** @param options `storeId` keeps ETags of different stores apart */
   constructor(options: { storeId: string; policy: SellModePolicy }) {
@@ -59,7 +59,7 @@ export class Catalogue {
 
   /** Bytes of the current edition and of the events behind it. */
   get byteLength(): number {
-    return (this.edition?.byteLength ?? 0) + this.#eventBytes;
+    return (this.edition?.byteLength ?? 0) + this.#events.byteLength;
   }
 
   /** An event by its id, visible or not; `null` when there is none. */
@@ -74,14 +74,16 @@ export class Catalogue {
    */
   async publish(step: CatalogueStep): Promise<void> {
     this.sightings = step.sightings;
-    if (this.edition?.version === step.version && step.events.length === 0) return;
-    const changed = new Map<string, string>();
+    if (this.edition?.version === step.version && !step.isComplete) return;
     const summaries = new Map<string, EventSummary | null>();
+    const rows = new Map<string, number>();
     let done = 0;
     for (const text of step.events) {
       const event = decodeEvent(text);
-      changed.set(event.id, text);
       summaries.set(event.id, summarizeEvent(event, this.#policy));
+      const superseded = rows.get(event.id);
+      if (superseded !== undefined) this.#events.free(superseded);
+      rows.set(event.id, this.#events.add(text));
       if (++done % BUILD_STEP_EVENTS === 0) await new Promise((resolve) => setTimeout(resolve));
     }
     const visible = [...summaries.values()].filter((summary) => summary !== null);
@@ -90,16 +92,13 @@ export class Catalogue {
       step.version,
       `"${this.#etagPrefix}${step.version}"`,
       previous?.columns ?? EMPTY_COLUMNS,
-      changed,
+      summaries,
       visible,
     );
+    // In one go with the swap, so that an event is never seen newer than its edition.
     if (step.isComplete) {
-      this.#events.clear();
-      this.#eventBytes = 0;
+      for (const id of [...this.#events.keys()]) if (!rows.has(id)) this.#events.delete(id);
     }
-    for (const [id, text] of changed) {
-      this.#eventBytes += text.length - (this.#events.get(id)?.length ?? 0);
-      this.#events.set(id, text);
-    }
+    for (const [id, row] of rows) this.#events.assign(id, row);
   }
 }

@@ -12,5 +12,9 @@ export const PIECE_BYTES = 65_536;
 export const SYNC_GZIP_BYTES_MAX = 65_536;
 /** Answers compressed in the background at a time; past it an answer goes out uncompressed. */
 export const GZIP_CONCURRENCY_MAX = 4;
+/** Bytes of one block of the text arena. */
+export const ARENA_BLOCK_BYTES = 1_048_576;
+/** Bytes of holes up to which the text arena is left as it is. */
+export const ARENA_WASTE_BYTES_MIN = 8 * 1_048_576;
 /** Events that are read in one go when an edition is built; then requests get a turn. */
 export const BUILD_STEP_EVENTS = 2_000;

@@ -8,8 +8,23 @@ import type { Vocabulary } from "./feed.ts";
 import { LATENCY_MS_MAX, LATENCY_MS_MIN, WAIT_MS_MAX } from "./limits.ts";
 import { draw, mix } from "./random.ts";
 
+/** The name of a fault, or `none`. */
+export type FaultName =
+  | "none"
+  | "unavailable"
+  | "latency"
+  | "hang"
+  | "cut"
+  | "malformed"
+  | "html"
+  | "doctype"
+  | "gzip-bomb"
+  | "empty"
+  | "drip"
+  | "flaky";
+
 /** Each fault with what a client sees of it. */
-export const FAULTS = {
+export const FAULTS: Readonly<Record<FaultName, string>> = {
   none: "the feed, at once",
   unavailable: "503 with an empty body",
   latency: "the feed, after 0.2 to 4.2 s",
@@ -22,10 +37,7 @@ export const FAULTS = {
   empty: "a feed that lists nothing",
   drip: "a few bytes a second, for 120 s",
   flaky: "as the live endpoint: 64 % as latency, 36 % as unavailable, all after 0.2 to 4.2 s",
-} as const;
-
-/** The name of a fault, or `none`. */
-export type FaultName = keyof typeof FAULTS;
+};
 
 /** The names of all faults, `none` first. */
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];

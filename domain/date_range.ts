@@ -1,8 +1,8 @@
 import {
   type LocalDateTime,
   parseDate,
-  type ParsedDateTime,
   parseDateTime,
+  type ParsedDateTime,
   SECONDS_PER_DAY,
 } from "./local_date_time.ts";
 

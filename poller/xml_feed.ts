@@ -113,7 +113,10 @@ class XmlFeedReader {
   async *watchTokens(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
       if (this.#bytesSinceToken > TOKEN_BYTES_MAX) {
-        throw new FeedError("feed_too_large", `a tag or text is over ${TOKEN_BYTES_MAX} bytes long`);
+        throw new FeedError(
+          "feed_too_large",
+          `a tag or text is over ${TOKEN_BYTES_MAX} bytes long`,
+        );
       }
       this.#bytesSinceToken += chunk.length;
       yield chunk;

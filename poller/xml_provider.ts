@@ -1,6 +1,12 @@
 import type { FeedValidators } from "../store/port.ts";
 import { COMPRESSION_FREE_BYTES, COMPRESSION_RATIO_MAX } from "./limits.ts";
-import { FeedError, type FeedResult, type FeedSink, type Provider, ProviderError } from "./provider.ts";
+import {
+  FeedError,
+  type FeedResult,
+  type FeedSink,
+  type Provider,
+  ProviderError,
+} from "./provider.ts";
 import { readXmlFeed } from "./xml_feed.ts";
 
 /** Where an XML feed is, and the bounds on reading it. */

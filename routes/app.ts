@@ -1,4 +1,4 @@
-import { route as createRouter, type Route as RouterRoute } from "@std/http/unstable-route";
+import { type Route as RouterRoute, route as createRouter } from "@std/http/unstable-route";
 import { HttpError } from "./http_error.ts";
 import { BODY_BYTES_MAX, TARGET_CHARACTERS_MAX } from "./limits.ts";
 import { parseQuery } from "./query.ts";

@@ -1,6 +1,6 @@
 import { docsPage } from "./docs_page.ts";
 import { openApiDocument, type OpenApiInfo } from "./openapi.ts";
-import { bodyReply, jsonReply, type Reply } from "./reply.ts";
+import { bodyReply, jsonReply } from "./reply.ts";
 import { type Route, route } from "./route.ts";
 
 /**
@@ -10,27 +10,25 @@ import { type Route, route } from "./route.ts";
  */
 export function documentRoutes(info: OpenApiInfo, routes: readonly Route[]): Route[] {
   const kept: [string, string][] = [["cache-control", "public, max-age=300"]];
-  let json: Reply;
-  let page: Reply;
   const own = [
     route({
       method: "GET",
       path: "/openapi.json",
       summary: "This document.",
       replies: { 200: { description: "OpenAPI 3.1.", schema: { type: "object" } } },
-      handle: () => json,
+      handle: () => document,
     }),
     route({
       method: "GET",
       path: "/docs",
       summary: "A page to read this document.",
       replies: { 200: { description: "The page.", contentType: "text/html" } },
-      handle: () => page,
+      handle: () => html,
     }),
   ];
-  const document = openApiDocument(info, [...routes, ...own]);
-  json = jsonReply(document, kept);
-  page = bodyReply("text/html; charset=utf-8", docsPage(info, [...routes, ...own]), [
+  const all = [...routes, ...own];
+  const document = jsonReply(openApiDocument(info, all), kept);
+  const html = bodyReply("text/html; charset=utf-8", docsPage(info, all), [
     ...kept,
     ["content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"],
   ]);

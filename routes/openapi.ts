@@ -46,7 +46,9 @@ function operation(route: Route) {
       ...(example === undefined ? {} : { example }),
     }));
   return {
-    operationId: `${route.method.toLowerCase()}${route.path.replace(/\W+/g, "_").replace(/_$/, "")}`,
+    operationId: `${route.method.toLowerCase()}${
+      route.path.replace(/\W+/g, "_").replace(/_$/, "")
+    }`,
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     parameters: [...pathParameters, ...queryParameters],

@@ -1,4 +1,7 @@
-import { type ServerSentEventMessage, ServerSentEventStream } from "@std/http/server-sent-event-stream";
+import {
+  type ServerSentEventMessage,
+  ServerSentEventStream,
+} from "@std/http/server-sent-event-stream";
 import type { CatalogueNews, ChangeFeed } from "./change_feed.ts";
 import { HttpError } from "./http_error.ts";
 import { STREAM_CLIENTS_MAX, STREAM_HEARTBEAT_MS } from "./limits.ts";
@@ -11,7 +14,8 @@ export function streamRoute(feed: ChangeFeed): Route {
     method: "GET",
     path: "/events/stream",
     summary: "Server-sent events: a message for every change of the catalogue.",
-    description: "Each message is `{version, added, changed}`, its id the version. Last-Event-ID resumes; " +
+    description:
+      "Each message is `{version, added, changed}`, its id the version. Last-Event-ID resumes; " +
       "a client that reads too slowly is cut off and may resume.",
     replies: {
       200: { description: "The stream.", contentType: "text/event-stream" },
@@ -32,7 +36,10 @@ export function streamRoute(feed: ChangeFeed): Route {
       return {
         status: 200,
         headers: [["content-type", "text/event-stream"], ["cache-control", "no-store"]],
-        body: news.pipeThrough(toMessages()).pipeThrough(new ServerSentEventStream()),
+        // The package's type leaves open what lies behind the bytes; they are always its own.
+        body: news.pipeThrough(toMessages()).pipeThrough(
+          new ServerSentEventStream(),
+        ) as ReadableStream<Uint8Array<ArrayBuffer>>,
         length: null,
       };
     },
@@ -43,21 +50,25 @@ export function streamRoute(feed: ChangeFeed): Route {
 function toMessages(): TransformStream<CatalogueNews, ServerSentEventMessage> {
   let timer: ReturnType<typeof setInterval>;
   const stop = () => clearInterval(timer);
-  return new TransformStream({
-    start(controller) {
-      controller.enqueue({ comment: "connected" });
-      timer = setInterval(() => {
-        if ((controller.desiredSize ?? 0) > 0) controller.enqueue({ comment: "still here" });
-      }, STREAM_HEARTBEAT_MS);
+  return new TransformStream(
+    {
+      start(controller) {
+        controller.enqueue({ comment: "connected" });
+        timer = setInterval(() => {
+          if ((controller.desiredSize ?? 0) > 0) controller.enqueue({ comment: "still here" });
+        }, STREAM_HEARTBEAT_MS);
+      },
+      transform(news, controller) {
+        controller.enqueue({
+          event: "change",
+          id: String(news.version),
+          data: JSON.stringify(news),
+        });
+      },
+      flush: stop,
+      cancel: stop,
     },
-    transform(news, controller) {
-      controller.enqueue({
-        event: "change",
-        id: String(news.version),
-        data: JSON.stringify(news),
-      });
-    },
-    flush: stop,
-    cancel: stop,
-  }, undefined, { highWaterMark: 2 });
+    undefined,
+    { highWaterMark: 2 },
+  );
 }

@@ -11,6 +11,8 @@ export const BATCH_MUTATIONS_MAX = 900;
 export const BATCH_BYTES_MAX = 700_000;
 /** Characters of text that are deflated into one log chunk; a chunk that stays too large is halved. */
 export const CHUNK_TEXT_MAX = 240_000;
+/** Bytes of one block of lines that wait in memory. */
+export const LINE_BLOCK_BYTES = 262_144;
 /** Versions whose log is kept. A reader that fell further behind lists the events again. */
 export const LOG_VERSIONS_KEPT = 16;
 /** Times that a reader starts over because the log was trimmed under it, before it reports an error. */

@@ -114,8 +114,8 @@ export interface CatalogueChange {
   version: number;
   /** True when `events` is everything there is, not only what changed. */
   isComplete: boolean;
-  /** Encoded events (see `decodeEvent`), oldest first; where an id occurs twice the last one counts. */
-  events: string[];
+  /** Encoded events (see `decodeEvent`), oldest first; where an id occurs twice the last one counts. May be iterated again. */
+  events: Iterable<string>;
   added: number;
   changed: number;
   /** Provider name to the instant at which its feed was last read. */

@@ -2,6 +2,7 @@ import type { Instant } from "../domain/mod.ts";
 import { keys, type LogHeader, type VersionEntry } from "./keys.ts";
 import { retrying, StoreError } from "./kv.ts";
 import { READ_RESTARTS_MAX } from "./limits.ts";
+import { LineBlocks } from "./line_blocks.ts";
 import { linesOfChunk } from "./log_chunks.ts";
 import type { CatalogueChange } from "./port.ts";
 import { decodeValue } from "./value_codec.ts";
@@ -66,16 +67,16 @@ async function readHead(kv: Deno.Kv): Promise<Head> {
 async function readEverything(kv: Deno.Kv): Promise<CatalogueChange> {
   for (let restart = 0; restart < READ_RESTARTS_MAX; restart++) {
     const applied = await retrying("reading applied", () => kv.get<number>(keys.applied));
-    const events = await retrying("listing events", async () => {
-      const texts: string[] = [];
-      for await (const text of listEvents(kv)) texts.push(text);
-      return texts;
+    const listed = await retrying("listing events", async () => {
+      const lines = new LineBlocks();
+      for await (const text of listEvents(kv)) lines.add(text);
+      return lines;
     });
     const head = await readHead(kv);
     const change = await readChanges(kv, applied.value ?? 0, head);
     if (change === null) continue;
-    for (const text of change.events) events.push(text);
-    return { ...change, events, isComplete: true, added: events.length, changed: 0 };
+    const events = new Concatenation(listed, change.events);
+    return { ...change, events, isComplete: true, added: listed.count, changed: 0 };
   }
   throw new StoreError(
     "store_failed",
@@ -89,16 +90,42 @@ async function readChanges(
   version: number,
   head: Head,
 ): Promise<CatalogueChange | null> {
-  const events: string[] = [];
+  const chunks: Uint8Array[] = [];
   let added = 0, changed = 0;
   for (let next = version + 1; next <= head.version; next++) {
     const log = await readVersionLog(kv, next);
     if (log === null) return null;
     added += log.header.added;
     changed += log.header.changed + log.header.unlisted;
-    for (const chunk of log.chunks) for (const line of linesOfChunk(chunk)) events.push(line);
+    chunks.push(...log.chunks);
   }
-  return { ...head, events, isComplete: false, added, changed };
+  return { ...head, events: new ChunkLines(chunks), isComplete: false, added, changed };
+}
+
+/** The lines of log chunks, inflated as they are read. */
+class ChunkLines implements Iterable<string> {
+  readonly #chunks: readonly Uint8Array[];
+
+  constructor(chunks: readonly Uint8Array[]) {
+    this.#chunks = chunks;
+  }
+
+  *[Symbol.iterator](): Generator<string> {
+    for (const chunk of this.#chunks) yield* linesOfChunk(chunk);
+  }
+}
+
+/** One after the other. */
+class Concatenation implements Iterable<string> {
+  readonly #parts: readonly Iterable<string>[];
+
+  constructor(...parts: Iterable<string>[]) {
+    this.#parts = parts;
+  }
+
+  *[Symbol.iterator](): Generator<string> {
+    for (const part of this.#parts) yield* part;
+  }
 }
 
 /** Follows a store, see `FollowableStore`. */

@@ -1,4 +1,4 @@
-import { type StoreIdentity, STORE_LAYOUT, keys } from "./keys.ts";
+import { keys, STORE_LAYOUT, type StoreIdentity } from "./keys.ts";
 import { retrying, StoreError } from "./kv.ts";
 import { Lease } from "./lease.ts";
 import type {
@@ -81,7 +81,9 @@ export class Store implements PollStore, FollowableStore, PollLog, AsyncDisposab
     } catch (error) {
       throw new StoreError(
         "store_failed",
-        `KV_PATH ${place} cannot be opened: ${(error as Error).message} (its folder must exist and be writable)`,
+        `KV_PATH ${place} cannot be opened: ${
+          (error as Error).message
+        } (its folder must exist and be writable)`,
         { cause: error },
       );
     }

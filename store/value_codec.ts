@@ -19,6 +19,11 @@ export function encodeValue(text: string): Uint8Array<ArrayBuffer> | null {
   return bytes.length <= PLAIN_TEXT_MAX ? bytes : deflateValue(bytes);
 }
 
+/** Whether {@linkcode encodeValue} takes a text; most are told by their length alone. */
+export function fitsValue(text: string): boolean {
+  return text.length * 3 <= PLAIN_TEXT_MAX || encodeValue(text) !== null;
+}
+
 /** Deflates bytes into a value, `null` when it is too large. Level 1: five times smaller at 100 MB/s. */
 export function deflateValue(bytes: Uint8Array): Uint8Array<ArrayBuffer> | null {
   const deflated = deflateRawSync(bytes, { level: 1 });
@@ -35,5 +40,12 @@ export function deflateValue(bytes: Uint8Array): Uint8Array<ArrayBuffer> | null 
  * @throws {Error} If a deflated value is damaged
  */
 export function decodeValue(value: Uint8Array): string {
-  return decoder.decode(value[0] === DEFLATED ? inflateRawSync(value.subarray(1)) : value);
+  if (value[0] !== DEFLATED) return decoder.decode(value);
+  const inflated = inflateRawSync(value.subarray(1));
+  const text = decoder.decode(inflated);
+  // Its memory goes back now: a log of hundreds of chunks would otherwise pile up until a collection.
+  if (inflated.buffer.byteLength === inflated.byteLength) {
+    (inflated.buffer as ArrayBuffer).transfer(0);
+  }
+  return text;
 }

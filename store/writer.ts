@@ -18,6 +18,7 @@ import { BatchWriter } from "./batch_writer.ts";
 import { keys, type LogHeader, type VersionEntry } from "./keys.ts";
 import { retrying, StoreError } from "./kv.ts";
 import { LOG_VERSIONS_KEPT, POLLS_KEPT, REJECTIONS_KEPT } from "./limits.ts";
+import { LineBlocks } from "./line_blocks.ts";
 import { linesOfChunk, LogChunks } from "./log_chunks.ts";
 import { PlanIndex } from "./plan_index.ts";
 import type {
@@ -28,7 +29,7 @@ import type {
   RejectionRecord,
 } from "./port.ts";
 import { listEvents, readVersionLog } from "./reader.ts";
-import { decodeValue, encodeValue } from "./value_codec.ts";
+import { decodeValue, encodeValue, fitsValue } from "./value_codec.ts";
 
 const { h64 } = await xxhash();
 
@@ -36,8 +37,8 @@ const { h64 } = await xxhash();
 const GET_MANY_KEYS = 10;
 /** Concurrent `getMany` calls. */
 const GET_MANY_CONCURRENCY = 32;
-/** Ids made at a time. */
-const IDS_AT_ONCE = 1_000;
+/** Plans worked on at a time: enough to keep the reads busy, few enough to die young. */
+const PLANS_AT_ONCE = 250;
 
 const countsOfNothing = {
   plans: 0,
@@ -48,12 +49,6 @@ const countsOfNothing = {
   rejectedByReason: {},
   duplicates: 0,
 };
-
-/** A plan to be stored: its encoded content and the hash of it. */
-interface PendingPlan {
-  text: string;
-  hash: bigint;
-}
 
 /**
  * The one writer of a store, for one tenure of the lease. It knows what every plan looked like when it was last
@@ -66,11 +61,15 @@ export class Writer {
   readonly #index = new PlanIndex();
   readonly #knownRejections = new Set<string>();
   #pollKeys: Deno.KvKey[] = [];
-  #versionEntry: Deno.KvEntryMaybe<VersionEntry> = { key: keys.version, value: null, versionstamp: null };
+  #versionEntry: Deno.KvEntryMaybe<VersionEntry> = {
+    key: keys.version,
+    value: null,
+    versionstamp: null,
+  };
   #sightings: Record<string, Instant> = {};
   /** Writes run one after the other, whichever poll they belong to. */
   #queue: Promise<unknown> = Promise.resolve();
-  /** Why the events could not be brought up behind the version; this writer then writes no more. */
+  /** What failed. The index may then be ahead of the store: this writer writes no more, and a new one reads it again. */
   #failure: unknown = null;
 
   private constructor(
@@ -102,7 +101,8 @@ export class Writer {
   async #load(): Promise<void> {
     const [version, sightings] = await retrying(
       "reading the version",
-      () => this.#kv.getMany<[VersionEntry, Record<string, Instant>]>([keys.version, keys.sightings]),
+      () =>
+        this.#kv.getMany<[VersionEntry, Record<string, Instant>]>([keys.version, keys.sightings]),
     );
     this.#versionEntry = version;
     this.#sightings = sightings.value ?? {};
@@ -138,8 +138,7 @@ export class Writer {
       reject: (rejection) => observer.reject(rejection),
       commit: (report, validators) =>
         this.#enqueue(() => this.#commit(provider, observer, report, validators)),
-      conclude: (outcome, report) =>
-        this.#enqueue(() => this.#conclude(provider, outcome, report)),
+      conclude: (outcome, report) => this.#enqueue(() => this.#conclude(provider, outcome, report)),
     };
   }
 
@@ -153,15 +152,15 @@ export class Writer {
       if (this.#failure !== null) throw this.#failure;
       return task();
     });
-    this.#queue = result.catch(() => {});
+    this.#queue = result.catch((error) => {
+      this.#failure = error;
+    });
     return result;
   }
 
-  /** Work that no caller waits for. When it fails, the next poll is told, and a new writer takes it up. */
+  /** Work that no caller waits for. */
   #behind(task: () => Promise<void>): void {
-    this.#enqueue(task).catch((error) => {
-      this.#failure = error;
-    });
+    this.#enqueue(task).catch(() => {});
   }
 
   async #commit(
@@ -174,19 +173,13 @@ export class Writer {
     // A feed that lists nothing says nothing of what it listed before.
     const isEmpty = observer.plans === 0;
     const log = new LogChunks();
-    const updates: { key: string; hash: bigint; provider: string | null }[] = [];
     let added = 0, changed = 0, unlisted = 0;
 
-    const pending = [...observer.pending];
-    observer.pending.clear();
-    for (let from = 0; from < pending.length; from += IDS_AT_ONCE) {
-      const part = pending.slice(from, from + IDS_AT_ONCE);
-      pending.fill(undefined!, from, from + IDS_AT_ONCE);
-      const plans = part.map(([, { text }]) => decodePlan(text));
+    for (const plans of inParts(observer.drain(), PLANS_AT_ONCE)) {
       const ids = await Promise.all(plans.map(eventId));
-      const isKnown = part.map(([key]) => this.#index.rowOf(key) !== undefined);
+      const isKnown = plans.map((plan) => this.#index.rowOf(planKey(plan)) !== undefined);
       const known = await this.#read(ids.filter((_, i) => isKnown[i]));
-      for (let i = 0; i < part.length; i++) {
+      for (let i = 0; i < plans.length; i++) {
         const previous = known.get(ids[i]) ?? null;
         const event = observePlan(previous, { id: ids[i], provider, plan: plans[i], now });
         const line = fittingLine(event);
@@ -195,18 +188,18 @@ export class Writer {
             reason: "too_large",
             basePlanId: plans[i].basePlanId,
             planId: plans[i].planId,
-            detail: `${part[i][1].text.length} characters, ${plans[i].zones.length} zones`,
+            detail: `${plans[i].zones.length} zones`,
           });
           continue;
         }
         log.add(line);
         previous === null ? added++ : changed++;
-        updates.push({ key: part[i][0], hash: part[i][1].hash, provider });
+        this.#index.set(planKey(plans[i]), h64(encodePlan(plans[i])), provider);
       }
     }
     const vanished = isEmpty ? [] : observer.vanished();
-    for (let from = 0; from < vanished.length; from += IDS_AT_ONCE) {
-      const rows = vanished.slice(from, from + IDS_AT_ONCE);
+    for (let from = 0; from < vanished.length; from += PLANS_AT_ONCE) {
+      const rows = vanished.slice(from, from + PLANS_AT_ONCE);
       const ids = await Promise.all(rows.map((row) => {
         const [basePlanId, planId] = this.#index.keyOf(row).split(":");
         return eventId({ basePlanId, planId });
@@ -216,7 +209,7 @@ export class Writer {
         unlisted++;
       }
       for (const row of rows) {
-        updates.push({ key: this.#index.keyOf(row), hash: this.#index.hashOf(row), provider: null });
+        this.#index.set(this.#index.keyOf(row), this.#index.hashOf(row), null);
       }
     }
     log.finish();
@@ -249,7 +242,6 @@ export class Writer {
     this.#sightings = sightings;
     if (version !== null) {
       this.#versionEntry = { key: keys.version, value: version, versionstamp };
-      for (const { key, hash, provider } of updates) this.#index.set(key, hash, provider);
       // Behind the commit: the poll is visible, its caller need not wait for what readers do not read.
       this.#behind(() => this.#bringUp().then(() => this.#trimLogs()));
     }
@@ -373,7 +365,9 @@ export class Writer {
       const { basePlanId, planId, reason } = rejection;
       const key = keys.rejection(provider, basePlanId, planId, reason);
       const name = JSON.stringify(key);
-      if (this.#knownRejections.has(name) || this.#knownRejections.size >= REJECTIONS_KEPT) continue;
+      if (this.#knownRejections.has(name) || this.#knownRejections.size >= REJECTIONS_KEPT) {
+        continue;
+      }
       this.#knownRejections.add(name);
       const record: RejectionRecord = { ...rejection, provider, firstSeen: now };
       await batch.set(key, record, 1_000);
@@ -406,7 +400,6 @@ export class Writer {
 
 /** Compares the plans of one poll with what is stored, and keeps those that differ. */
 class PollObserver {
-  readonly pending = new Map<string, PendingPlan>();
   readonly rejections: Rejection[] = [];
   readonly rejectedByReason: Partial<Record<RejectionReason, number>> = {};
   plans = 0;
@@ -415,6 +408,9 @@ class PollObserver {
   readonly #index: PlanIndex;
   readonly #provider: string;
   readonly #activeProviders: ReadonlySet<string>;
+  /** The plans that differ, and for each key the number of the line that counts. */
+  readonly #lines = new LineBlocks();
+  readonly #pending = new Map<string, number>();
   /** By row: whether this poll listed the plan. */
   readonly #seen: Uint8Array;
 
@@ -438,13 +434,15 @@ class PollObserver {
       if (
         this.#index.hashOf(row) === hash && listedBy !== null && this.#activeProviders.has(listedBy)
       ) {
-        this.pending.delete(key);
+        // An earlier line of this feed may have differed.
+        this.#pending.delete(key);
         return;
       }
-    } else if (this.pending.has(key)) {
+    } else if (this.#pending.has(key)) {
       this.duplicates++;
     }
-    this.pending.set(key, { text, hash });
+    this.#lines.add(text);
+    this.#pending.set(key, this.#lines.count);
   }
 
   reject(rejection: Rejection): void {
@@ -452,6 +450,16 @@ class PollObserver {
     const { reason } = rejection;
     this.rejectedByReason[reason] = (this.rejectedByReason[reason] ?? 0) + 1;
     if (this.rejections.length < REJECTIONS_KEPT) this.rejections.push(rejection);
+  }
+
+  /** The plans to store, the last of each key, and gives their memory back on the way. */
+  *drain(): Generator<Plan> {
+    let number = 0;
+    for (const line of this.#lines.drain()) {
+      const plan = decodePlan(line);
+      if (this.#pending.get(planKey(plan)) === ++number) yield plan;
+    }
+    this.#pending.clear();
   }
 
   /** The rows that this provider's feed listed before and does not list now. */
@@ -467,13 +475,26 @@ class PollObserver {
 /** The line of an event, without its history where it would not fit a value; `null` when it cannot fit at all. */
 function fittingLine(event: Event): string | null {
   const line = encodeEvent(event);
-  if (encodeValue(line) !== null) return line;
+  if (fitsValue(line)) return line;
   const bare = encodeEvent({
     ...event,
     changes: [],
     changesDropped: event.changesDropped + event.changes.length,
   });
-  return encodeValue(bare) === null ? null : bare;
+  return fitsValue(bare) ? bare : null;
+}
+
+/** Cuts a sequence into arrays of `size`. */
+function* inParts<T>(items: Iterable<T>, size: number): Generator<T[]> {
+  let part: T[] = [];
+  for (const item of items) {
+    part.push(item);
+    if (part.length === size) {
+      yield part;
+      part = [];
+    }
+  }
+  if (part.length > 0) yield part;
 }
 
 /** The id that an encoded event begins with: `["` and 36 characters. */

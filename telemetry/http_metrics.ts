@@ -18,12 +18,33 @@ export const DURATION_BUCKETS: readonly number[] = [
 
 /** The statuses that are counted apart; any other is counted with its class, as 299, 399, 499 or 599. */
 const STATUSES = [
-  200, 202, 204, 304, 400, 401, 403, 404, 405, 408, 413, 414, 429, 431, 500, 503, 505, 299, 399,
-  499, 599,
+  200,
+  202,
+  204,
+  304,
+  400,
+  401,
+  403,
+  404,
+  405,
+  408,
+  413,
+  414,
+  429,
+  431,
+  500,
+  503,
+  505,
+  299,
+  399,
+  499,
+  599,
 ];
 const STATUS_INDEX = new Uint8Array(600).map((_, status) => {
   const index = STATUSES.indexOf(status);
-  return index >= 0 ? index : STATUSES.indexOf(Math.min(5, Math.max(2, Math.floor(status / 100))) * 100 + 99);
+  return index >= 0
+    ? index
+    : STATUSES.indexOf(Math.min(5, Math.max(2, Math.floor(status / 100))) * 100 + 99);
 });
 const METHODS = ["GET", "HEAD", "POST", "other"];
 

@@ -54,18 +54,36 @@ export class Metrics {
     this.http = new HttpMetrics(routes);
     this.requestRate = new Rate(() => this.http.requests);
     this.#registerHttp();
-    this.#gauge("process_resident_memory_bytes", "Resident memory size in bytes.", () =>
-      Deno.memoryUsage().rss);
-    this.#gauge("event_loop_lag_seconds", "Longest delay of a timer since the last scrape.", () =>
-      this.#lag.take());
-    this.#gauge("catalogue_events", "Events that are visible in search results.", () =>
-      readCatalogue().events);
-    this.#gauge("catalogue_version", "Version of the catalogue being served.", () =>
-      readCatalogue().version);
-    this.#gauge("catalogue_bytes", "Bytes of memory that the catalogue holds.", () =>
-      readCatalogue().bytes);
-    this.#gauge("catalogue_age_seconds", "Time since a provider's feed was last read.", () =>
-      readCatalogue().ageSeconds);
+    this.#gauge(
+      "process_resident_memory_bytes",
+      "Resident memory size in bytes.",
+      () => Deno.memoryUsage().rss,
+    );
+    this.#gauge(
+      "event_loop_lag_seconds",
+      "Longest delay of a timer since the last scrape.",
+      () => this.#lag.take(),
+    );
+    this.#gauge(
+      "catalogue_events",
+      "Events that are visible in search results.",
+      () => readCatalogue().events,
+    );
+    this.#gauge(
+      "catalogue_version",
+      "Version of the catalogue being served.",
+      () => readCatalogue().version,
+    );
+    this.#gauge(
+      "catalogue_bytes",
+      "Bytes of memory that the catalogue holds.",
+      () => readCatalogue().bytes,
+    );
+    this.#gauge(
+      "catalogue_age_seconds",
+      "Time since a provider's feed was last read.",
+      () => readCatalogue().ageSeconds,
+    );
     this.polls = new Counter({
       name: "provider_polls_total",
       help: "Polls by how they ended.",
@@ -143,8 +161,13 @@ export class Metrics {
   ): void {
     const get = (): Promise<MetricObjectWithValues<MetricValue<string>>> =>
       Promise.resolve(
-        { name, help, type, values: values(), aggregator: "sum" } as unknown as
-          MetricObjectWithValues<MetricValue<string>>,
+        {
+          name,
+          help,
+          type,
+          values: values(),
+          aggregator: "sum",
+        } as unknown as MetricObjectWithValues<MetricValue<string>>,
       );
     this.registry.registerMetric({ name, help, get, reset() {} } as unknown as Metric);
   }
