@@ -30,6 +30,8 @@ export interface EditionColumns {
  */
 export class Edition {
   readonly version: number;
+  /** The same as a header has it. */
+  readonly versionText: string;
   /** Events in it. */
   readonly size: number;
   /** What clients compare: differs between stores, versions and policies. */
@@ -42,6 +44,7 @@ export class Edition {
 
   constructor(version: number, etag: string, columns: EditionColumns) {
     this.version = version;
+    this.versionText = String(version);
     this.etag = etag;
     this.size = columns.ids.length;
     this.#columns = columns;

@@ -29,7 +29,7 @@ export interface AdminOptions {
   isReadProtected: boolean;
 }
 
-const noStore: [string, string][] = [["cache-control", "no-store"]];
+const noStore = { "cache-control": "no-store" };
 
 /** The routes for operators. */
 export function adminRoutes(services: AdminServices, options: AdminOptions): Route[] {
@@ -126,10 +126,10 @@ export function adminRoutes(services: AdminServices, options: AdminOptions): Rou
       isUnbounded: true,
       handle: async ({ query, signal }) => {
         const profile = await takeProfile(query().seconds ?? 5, signal);
-        return bodyReply("application/json", profile, [
+        return bodyReply("application/json", profile, {
           ...noStore,
-          ["content-disposition", 'attachment; filename="marquee.cpuprofile"'],
-        ]);
+          "content-disposition": 'attachment; filename="marquee.cpuprofile"',
+        });
       },
     }),
   ];
@@ -152,7 +152,7 @@ function guarded(definition: Route, { prefix, token, isReadProtected }: AdminOpt
           401,
           "unauthorized",
           "send the header Authorization: Bearer with the value of ADMIN_TOKEN",
-          { headers: [["www-authenticate", "Bearer"]] },
+          { headers: { "www-authenticate": "Bearer" } },
         );
       }
       return definition.handle(request);

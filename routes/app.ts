@@ -64,9 +64,9 @@ export function createApp(
       error,
     });
     const { headers, body, status } = reply;
-    const all: [string, string][] = [...headers, ["x-request-id", requestId]];
+    const all: Record<string, string> = { ...headers, "x-request-id": requestId };
     if (method === "HEAD" || body instanceof ReadableStream) {
-      if (reply.length !== null) all.push(["content-length", String(reply.length)]);
+      if (reply.length !== null) all["content-length"] = String(reply.length);
     }
     if (method === "HEAD" && body instanceof ReadableStream) body.cancel().catch(() => {});
     return new Response(method === "HEAD" ? null : body, { status, headers: all });
@@ -84,7 +84,8 @@ export function createApp(
       answer(request, url, route, requestId, started, errorReply(toHttpError(error)), error);
     try {
       // The path begins after "http://host"; a URL object would cost more than the rest of a cached answer.
-      const pathStart = url.indexOf("/", url.indexOf("://") + 3);
+      let pathStart = url.indexOf("/", url.indexOf("://") + 3);
+      if (pathStart < 0) pathStart = url.length;
       let pathEnd = url.indexOf("?", pathStart);
       if (pathEnd < 0) pathEnd = url.length;
       if (url.length - pathStart > TARGET_CHARACTERS_MAX) {
@@ -181,7 +182,7 @@ class RouteTable {
     throw new HttpError(
       404,
       "not_found",
-      `there is nothing at ${path.slice(0, 200)}: see /openapi.json`,
+      `there is nothing at ${JSON.stringify(path.slice(0, 200))}`,
     );
   }
 }
@@ -204,14 +205,14 @@ function methodNotAllowed(method: string, allowed: string[]): HttpError {
     405,
     "method_not_allowed",
     `${method.slice(0, 32)} is not allowed here: use ${allow}`,
-    { headers: [["allow", allow]] },
+    { headers: { "allow": allow } },
   );
 }
 
 function refuseLargeBody(headers: Headers): void {
   if (Number(headers.get("content-length") ?? 0) > BODY_BYTES_MAX) {
     throw new HttpError(413, "content_too_large", `a body may have ${BODY_BYTES_MAX} bytes`, {
-      headers: [["connection", "close"]],
+      headers: { "connection": "close" },
     });
   }
 }
@@ -232,7 +233,7 @@ async function withDeadline(reply: Promise<Reply>, timeoutMs: number): Promise<R
     timer = setTimeout(() => {
       reject(
         new HttpError(503, "request_timeout", `no answer within ${timeoutMs} ms: try again`, {
-          headers: [["retry-after", "1"]],
+          headers: { "retry-after": "1" },
         }),
       );
     }, timeoutMs);

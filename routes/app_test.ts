@@ -47,7 +47,7 @@ const failing: Route[] = [
     summary: "",
     replies: {},
     handle: () => {
-      throw new HttpError(503, "busy", "busy: try again", { headers: [["retry-after", "7"]] });
+      throw new HttpError(503, "busy", "busy: try again", { headers: { "retry-after": "7" } });
     },
   }),
   route({

@@ -9,7 +9,7 @@ import { type Route, route } from "./route.ts";
  * @param routes The table without these two; they are in the document all the same
  */
 export function documentRoutes(info: OpenApiInfo, routes: readonly Route[]): Route[] {
-  const kept: [string, string][] = [["cache-control", "public, max-age=300"]];
+  const kept = { "cache-control": "public, max-age=300" };
   const own = [
     route({
       method: "GET",
@@ -28,9 +28,9 @@ export function documentRoutes(info: OpenApiInfo, routes: readonly Route[]): Rou
   ];
   const all = [...routes, ...own];
   const document = jsonReply(openApiDocument(info, all), kept);
-  const html = bodyReply("text/html; charset=utf-8", docsPage(info, all), [
+  const html = bodyReply("text/html; charset=utf-8", docsPage(info, all), {
     ...kept,
-    ["content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"],
-  ]);
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+  });
   return own;
 }

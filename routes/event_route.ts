@@ -32,7 +32,7 @@ export function eventRoute(catalogue: Catalogue, policy: SellModePolicy): Route 
     handle: ({ path }) => {
       if (catalogue.edition === null) {
         throw new HttpError(503, "catalogue_loading", "the catalogue is being loaded: try again", {
-          headers: [["retry-after", "1"]],
+          headers: { "retry-after": "1" },
         });
       }
       const event = catalogue.event(path.id.toLowerCase());
@@ -40,7 +40,7 @@ export function eventRoute(catalogue: Catalogue, policy: SellModePolicy): Route 
         throw new HttpError(404, "event_not_found", `no event has the id ${path.id.slice(0, 64)}`);
       }
       const data = { event: describeEvent(event, catalogue, policy) };
-      return jsonReply({ data, error: null }, [["cache-control", "public, max-age=5"]]);
+      return jsonReply({ data, error: null }, { "cache-control": "public, max-age=5" });
     },
   });
 }

@@ -31,7 +31,7 @@ export function healthRoute(version: string): Route {
     handle: () => {
       const uptime = Math.floor((Date.now() - startedAt) / 1_000);
       const body = { status: "healthy", version, uptime_seconds: uptime };
-      return jsonReply(body, [["cache-control", "no-store"]]);
+      return jsonReply(body, { "cache-control": "no-store" });
     },
   });
 }
@@ -68,11 +68,11 @@ export function readyRoute(checks: () => Check[]): Route {
       if (failed.length > 0) {
         const message = failed.map(({ name, detail }) => `${name}: ${detail}`).join("; ");
         throw new HttpError(503, "not_ready", message, {
-          headers: [["retry-after", "1"]],
+          headers: { "retry-after": "1" },
           members: { status: "not_ready", checks: named },
         });
       }
-      return jsonReply({ status: "ready", checks: named }, [["cache-control", "no-store"]]);
+      return jsonReply({ status: "ready", checks: named }, { "cache-control": "no-store" });
     },
   });
 }

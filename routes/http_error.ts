@@ -3,7 +3,7 @@ export class HttpError extends Error {
   override name = "HttpError";
   readonly status: number;
   readonly code: string;
-  readonly headers: readonly [string, string][];
+  readonly headers: Readonly<Record<string, string>>;
   /** Further top-level members of the body. */
   readonly members: Readonly<Record<string, unknown>>;
 
@@ -11,12 +11,12 @@ export class HttpError extends Error {
     status: number,
     code: string,
     message: string,
-    options: { headers?: [string, string][]; members?: Record<string, unknown> } = {},
+    options: { headers?: Record<string, string>; members?: Record<string, unknown> } = {},
   ) {
     super(message);
     this.status = status;
     this.code = code;
-    this.headers = options.headers ?? [];
+    this.headers = options.headers ?? {};
     this.members = options.members ?? {};
   }
 }

@@ -233,7 +233,7 @@ Deno.test("the docs page shows every route and parameter, escaped, and loads not
       summary: 'A <script>alert("x")</script> & more.',
       query: { odd: { description: "<b>", schema: {}, parse: String } },
       replies: { 200: { description: "<i>" } },
-      handle: () => ({ status: 200, headers: [], body: null, length: 0 }),
+      handle: () => ({ status: 200, headers: {}, body: null, length: 0 }),
     })],
   });
   const response = await app.get("/docs");

@@ -3,7 +3,8 @@ import type { HttpError } from "./http_error.ts";
 /** What a route answers, before a transport sends it. */
 export interface Reply {
   status: number;
-  headers: [string, string][];
+  /** By name, in lower case. A record, since Deno reads one faster than a list of pairs. */
+  headers: Record<string, string>;
   /** `null` for no body. Bytes are the transport's to read until they are sent, and nobody's to change. */
   body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null;
   /** Bytes of the body; `null` for a stream of unknown length. */
@@ -16,19 +17,19 @@ const encoder = new TextEncoder();
 export function bodyReply(
   contentType: string,
   body: string | Uint8Array<ArrayBuffer>,
-  headers: [string, string][] = [],
+  headers: Record<string, string> = {},
 ): Reply {
   const bytes = typeof body === "string" ? encoder.encode(body) : body;
   return {
     status: 200,
-    headers: [["content-type", contentType], ...headers],
+    headers: { "content-type": contentType, ...headers },
     body: bytes,
     length: bytes.length,
   };
 }
 
 /** An answer of JSON. */
-export function jsonReply(value: unknown, headers: [string, string][] = []): Reply {
+export function jsonReply(value: unknown, headers: Record<string, string> = {}): Reply {
   return bodyReply("application/json", JSON.stringify(value), headers);
 }
 
@@ -36,7 +37,7 @@ export function jsonReply(value: unknown, headers: [string, string][] = []): Rep
 export function errorReply({ status, code, message, headers, members }: HttpError): Reply {
   const body = { data: null, error: { code, message }, ...members };
   return {
-    ...jsonReply(body, [["cache-control", "no-store"], ...headers]),
+    ...jsonReply(body, { "cache-control": "no-store", ...headers }),
     status,
   };
 }

@@ -90,7 +90,7 @@ export function searchRoute(catalogue: Catalogue): Route {
       const { edition } = catalogue;
       if (edition === null) {
         throw new HttpError(503, "catalogue_loading", "the catalogue is being loaded: try again", {
-          headers: [["retry-after", "1"]],
+          headers: { "retry-after": "1" },
         });
       }
       // Bad queries never get here, so a kept answer is a valid one.
@@ -145,19 +145,20 @@ function isChanged(condition: string, etag: string): boolean {
 }
 
 function wantsGzip(headers: Headers): boolean {
-  const accepted = headers.get("accept-encoding");
-  if (accepted === null || !accepted.includes("gzip")) return false;
+  const accepted = headers.get("accept-encoding")?.toLowerCase();
+  if (accepted === undefined || !accepted.includes("gzip")) return false;
   return accepted === "gzip" ||
-    acceptsEncodings({ headers } as Request, "gzip", "identity") === "gzip";
+    acceptsEncodings(
+        { headers: new Headers({ "accept-encoding": accepted }) } as Request,
+        "gzip",
+        "identity",
+      ) === "gzip";
 }
 
 function gzipReply(edition: Edition, body: Uint8Array<ArrayBuffer>): Reply {
   return {
     status: 200,
-    headers: [
-      ...replyHeaders(edition, gzipEtag(edition.etag)),
-      ["content-encoding", "gzip"],
-    ],
+    headers: { ...replyHeaders(edition, gzipEtag(edition.etag)), "content-encoding": "gzip" },
     body,
     length: body.length,
   };
@@ -168,12 +169,12 @@ function gzipEtag(etag: string): string {
   return `${etag.slice(0, -1)}-gzip"`;
 }
 
-function replyHeaders(edition: Edition, etag: string): [string, string][] {
-  return [
-    ["content-type", "application/json"],
-    ["etag", etag],
-    ["cache-control", CACHE_CONTROL],
-    ["vary", "accept-encoding"],
-    ["x-catalogue-version", String(edition.version)],
-  ];
+function replyHeaders(edition: Edition, etag: string): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    "etag": etag,
+    "cache-control": CACHE_CONTROL,
+    "vary": "accept-encoding",
+    "x-catalogue-version": edition.versionText,
+  };
 }

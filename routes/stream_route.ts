@@ -28,14 +28,14 @@ export function streamRoute(feed: ChangeFeed): Route {
           503,
           "too_many_streams",
           `${STREAM_CLIENTS_MAX} clients listen already: poll /search with If-None-Match instead`,
-          { headers: [["retry-after", "30"]] },
+          { headers: { "retry-after": "30" } },
         );
       }
       const lastId = headers.get("last-event-id") ?? "";
       const { news } = feed.subscribe(/^\d{1,15}$/.test(lastId) ? Number(lastId) : null);
       return {
         status: 200,
-        headers: [["content-type", "text/event-stream"], ["cache-control", "no-store"]],
+        headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
         // The package's type leaves open what lies behind the bytes; they are always its own.
         body: news.pipeThrough(toMessages()).pipeThrough(
           new ServerSentEventStream(),

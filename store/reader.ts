@@ -162,8 +162,10 @@ export async function* follow(
 class VersionWatch {
   #hasMoved = false;
   #wake: () => void = () => {};
+  readonly #signal: AbortSignal;
 
   constructor(kv: Deno.Kv, signal: AbortSignal) {
+    this.#signal = signal;
     const watcher = kv.watch([keys.version, keys.sightings]).getReader();
     signal.addEventListener("abort", () => {
       watcher.cancel().catch(() => {});
@@ -183,7 +185,7 @@ class VersionWatch {
 
   /** Resolves when the key has moved since the last wait, or after `limitMs`. */
   async wait(limitMs: number): Promise<void> {
-    if (!this.#hasMoved) {
+    if (!this.#hasMoved && !this.#signal.aborted) {
       let timer: ReturnType<typeof setTimeout>;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

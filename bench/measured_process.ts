@@ -1,0 +1,75 @@
+/** A process under measurement: started on one core, its log read for a line, its CPU time and memory read from /proc. */
+export class MeasuredProcess implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  /**
+   * @param core The core that it is pinned to with taskset
+   * @param args What `deno run` gets, program and its arguments included
+   */
+  constructor(core: number, args: readonly string[], env: Record<string, string> = {}) {
+    this.#child = new Deno.Command("taskset", {
+      args: ["-c", String(core), Deno.execPath(), "run", "--no-prompt", ...args],
+      env,
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#reader = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /**
+   * The first line of its output that a pattern matches.
+   *
+   * @throws {Error} If it ends, or `limitMs` pass, before there is one
+   */
+  async line(pattern: RegExp, limitMs = 60_000): Promise<RegExpMatchArray> {
+    const deadline = setTimeout(() => this.#child.kill("SIGKILL"), limitMs);
+    try {
+      for (;;) {
+        for (let end = this.#text.indexOf("\n"); end >= 0; end = this.#text.indexOf("\n")) {
+          const line = this.#text.slice(0, end);
+          this.#text = this.#text.slice(end + 1);
+          const match = line.match(pattern);
+          if (match !== null) return match;
+        }
+        const { value, done } = await this.#reader.read();
+        if (done) throw new Error(`it ended, or took over ${limitMs} ms, without ${pattern}`);
+        this.#text += value;
+      }
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  /** CPU time so far, in microseconds. */
+  async cpuMicroseconds(): Promise<number> {
+    const fields = (await proc(this.#child.pid, "stat")).split(") ")[1].split(" ");
+    // utime and stime, proc(5), in ticks of 10 ms.
+    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  }
+
+  /** The most memory that was resident so far, in MB. */
+  async peakMegabytes(): Promise<number> {
+    const match = (await proc(this.#child.pid, "status")).match(/VmHWM:\s+(\d+) kB/);
+    return Math.round(Number(match?.[1]) / 1_024);
+  }
+
+  /** Ends the process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGTERM");
+    await this.#reader.cancel();
+    await this.#child.status;
+  }
+}
+
+/** Deno keeps /proc to itself; cat does not. */
+async function proc(pid: number, file: string): Promise<string> {
+  const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/${file}`] }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+/** The middle one of some numbers. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}
