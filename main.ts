@@ -17,6 +17,7 @@ import {
   documentRoutes,
   eventRoute,
   healthRoute,
+  HttpError,
   readyRoute,
   type Route,
   searchRoute,
@@ -179,7 +180,8 @@ async function run(): Promise<void> {
     },
   });
 
-  const following = follow(store, catalogue, feed);
+  const loaded = Promise.withResolvers<void>();
+  const following = follow(store, catalogue, feed, loaded.resolve);
   const servers: RunningServer[] = [];
   const listen = (
     routes: readonly Route[],
@@ -231,12 +233,19 @@ async function run(): Promise<void> {
     metrics.stop();
   });
 
+  // What is stored is served first; reading it for a poll at the same time would double the time to the first answer.
+  await Promise.race([loaded.promise, following]);
   pollNow = () => poller.poll();
   await pollNow();
 }
 
 /** Carries every change of the store into the catalogue, one after the other. */
-async function follow(store: Store, catalogue: Catalogue, feed: ChangeFeed): Promise<void> {
+async function follow(
+  store: Store,
+  catalogue: Catalogue,
+  feed: ChangeFeed,
+  onLoaded: () => void,
+): Promise<void> {
   for await (const change of store.follow(stopping.signal)) {
     const before = catalogue.edition?.version;
     await catalogue.publish(change);
@@ -246,6 +255,7 @@ async function follow(store: Store, catalogue: Catalogue, feed: ChangeFeed): Pro
         events: catalogue.size,
         version,
       });
+      onLoaded();
     } else if (version !== before) {
       feed.publish({ version, added, changed });
     }
@@ -414,7 +424,12 @@ function logRequest(answered: AnsweredRequest, isSlow: boolean): void {
   };
   const request = logger("request");
   if (status >= 500) {
-    request.error("{method} {url}: {status}, {error}", { ...fields, error: describe(error) });
+    // A failure has its stack; a refusal such as 503 while loading says all in its message.
+    if (error instanceof HttpError) {
+      request.warn("{method} {url}: {status}, {reason}", { ...fields, reason: error.message });
+    } else {
+      request.error("{method} {url}: {status}, {error}", { ...fields, error: describe(error) });
+    }
   } else if (isSlow) {
     request.warn("{method} {url}: {status}, slow: {ms} ms", fields);
   } else {

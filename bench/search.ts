@@ -7,6 +7,7 @@
  */
 import { formatDateTime } from "../domain/mod.ts";
 import { serveDemoProvider } from "../demo/mod.ts";
+import { START_FLAGS } from "./start_flags.ts";
 import { MeasuredProcess, median } from "./measured_process.ts";
 
 const quick = Deno.args.includes("--quick");
@@ -25,7 +26,7 @@ interface Sample {
 await using demo = serveDemoProvider({ plans, seasonSpeed: 0 });
 await using service = new MeasuredProcess(
   SERVER_CORE,
-  ["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys", "main.ts"],
+  [...START_FLAGS, "main.ts"],
   {
     HOST: "127.0.0.1",
     PORT: "0",

@@ -1,7 +1,8 @@
 import { CHUNK_TEXT_MAX } from "./limits.ts";
-import { decodeValue, deflateValue } from "./value_codec.ts";
+import { decodeValue, deflateValue, inflateValue } from "./value_codec.ts";
 
 const encoder = new TextEncoder();
+const NEWLINE = 10;
 
 /** Collects the lines of one version's log and cuts them into chunks that each fit a value. */
 export class LogChunks {
@@ -40,4 +41,15 @@ export class LogChunks {
 /** The lines of a chunk. */
 export function linesOfChunk(chunk: Uint8Array): string[] {
   return decodeValue(chunk).split("\n");
+}
+
+/** The same as UTF-8, as views on one buffer: for what goes from the log to the store without being read. */
+export function* byteLinesOfChunk(chunk: Uint8Array): Generator<Uint8Array> {
+  const bytes = inflateValue(chunk);
+  for (let from = 0; from < bytes.length;) {
+    const newline = bytes.indexOf(NEWLINE, from);
+    const to = newline < 0 ? bytes.length : newline;
+    yield bytes.subarray(from, to);
+    from = to + 1;
+  }
 }

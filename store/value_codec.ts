@@ -14,9 +14,8 @@ const DEFLATED = 0x01;
  *
  * @returns `null` when even the deflated text exceeds {@linkcode VALUE_BYTES_MAX}
  */
-export function encodeValue(text: string): Uint8Array<ArrayBuffer> | null {
-  const bytes = encoder.encode(text);
-  return bytes.length <= PLAIN_TEXT_MAX ? bytes : deflateValue(bytes);
+export function encodeValue(text: string): Uint8Array | null {
+  return encodeBytes(encoder.encode(text));
 }
 
 /** Whether {@linkcode encodeValue} takes a text; most are told by their length alone. */
@@ -34,6 +33,16 @@ export function deflateValue(bytes: Uint8Array): Uint8Array<ArrayBuffer> | null 
   return value;
 }
 
+/** The bytes that {@linkcode deflateValue} was given. */
+export function inflateValue(value: Uint8Array): Uint8Array {
+  return inflateRawSync(value.subarray(1));
+}
+
+/** A value of bytes that are UTF-8 text: themselves when short, deflated when long; `null` when too large. */
+export function encodeBytes(bytes: Uint8Array): Uint8Array | null {
+  return bytes.length <= PLAIN_TEXT_MAX ? bytes : deflateValue(bytes);
+}
+
 /**
  * Reads what {@linkcode encodeValue} or {@linkcode deflateValue} wrote.
  *
@@ -41,7 +50,7 @@ export function deflateValue(bytes: Uint8Array): Uint8Array<ArrayBuffer> | null 
  */
 export function decodeValue(value: Uint8Array): string {
   if (value[0] !== DEFLATED) return decoder.decode(value);
-  const inflated = inflateRawSync(value.subarray(1));
+  const inflated = inflateValue(value);
   const text = decoder.decode(inflated);
   // Its memory goes back now: a log of hundreds of chunks would otherwise pile up until a collection.
   if (inflated.buffer.byteLength === inflated.byteLength) {

@@ -19,7 +19,7 @@ import { keys, type LogHeader, type VersionEntry } from "./keys.ts";
 import { retrying, StoreError } from "./kv.ts";
 import { LOG_VERSIONS_KEPT, POLLS_KEPT, REJECTIONS_KEPT } from "./limits.ts";
 import { LineBlocks } from "./line_blocks.ts";
-import { linesOfChunk, LogChunks } from "./log_chunks.ts";
+import { byteLinesOfChunk, LogChunks } from "./log_chunks.ts";
 import { PlanIndex } from "./plan_index.ts";
 import type {
   FeedValidators,
@@ -29,7 +29,7 @@ import type {
   RejectionRecord,
 } from "./port.ts";
 import { listEvents, readVersionLog } from "./reader.ts";
-import { decodeValue, encodeValue, fitsValue } from "./value_codec.ts";
+import { decodeValue, encodeBytes, fitsValue } from "./value_codec.ts";
 
 const { h64 } = await xxhash();
 
@@ -335,8 +335,8 @@ export class Writer {
       }
       const batch = new BatchWriter(this.#kv, this.#epoch);
       for (const chunk of log.chunks) {
-        for (const line of linesOfChunk(chunk)) {
-          const value = encodeValue(line)!;
+        for (const line of byteLinesOfChunk(chunk)) {
+          const value = encodeBytes(line)!;
           await batch.set(keys.event(idOfLine(line)), value, value.length);
         }
       }
@@ -497,7 +497,9 @@ function* inParts<T>(items: Iterable<T>, size: number): Generator<T[]> {
   if (part.length > 0) yield part;
 }
 
+const decoder = new TextDecoder();
+
 /** The id that an encoded event begins with: `["` and 36 characters. */
-function idOfLine(line: string): string {
-  return line.slice(2, 38);
+function idOfLine(line: Uint8Array): string {
+  return decoder.decode(line.subarray(2, 38));
 }

@@ -1,0 +1,142 @@
+/**
+ * A feed of 100,000 plans (about 55 MB) polled, stored and visible: time and peak memory; then again unchanged, with
+ * 1 % changed, and the start of a service that finds them in its store. Needs taskset.
+ * `deno task bench:poll [--quick]`
+ *
+ * @module
+ */
+import { createDemoProvider } from "../demo/mod.ts";
+import { START_FLAGS } from "./start_flags.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+
+const quick = Deno.args.includes("--quick");
+const plans = quick ? 5_000 : 100_000;
+const LIMIT_MS = 60_000;
+
+/** What POST /poll says of a poll. */
+interface Poll {
+  outcome: string;
+  took_ms: number;
+  bytes: number;
+  added: number;
+  changed: number;
+  version: number;
+}
+
+const demo = createDemoProvider({ plans, seasonSpeed: 0, changeShare: 0.01 });
+const feed = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+  const { body, headers, status } = await demo.handler(request);
+  // Without validators every poll has to read the whole feed to find that nothing changed.
+  const kept = new Headers(headers);
+  kept.delete("etag");
+  kept.delete("last-modified");
+  return new Response(body, { status, headers: kept });
+});
+const folder = await Deno.makeTempDir();
+const kvPath = `${folder}/marquee.kv`;
+
+{
+  await using service = startService();
+  const { base, admin } = await service.ports();
+  const [, first] = await service.process.line(/"outcome":"changed".*"ms":(\d+)/);
+  await until(async () =>
+    (await fetch(`${base}/search?limit=1`)).headers.get("x-catalogue-version") === "1"
+  );
+  const visibleMs = performance.now() - service.startedAt;
+  await until(async () => await applied() === 1, 250);
+  const storedMs = performance.now() - service.startedAt;
+  report("first poll, committed", `${first} ms`);
+  report("  from the start of the process to visible in /search", `${visibleMs.toFixed(0)} ms`);
+  report("  and every event brought up behind the version", `${storedMs.toFixed(0)} ms`);
+  report("  peak memory", `${await service.process.peakMegabytes()} MB`);
+
+  const before = await newestEvent();
+  const same = await poll(admin);
+  expect(same.outcome === "unchanged" && await newestEvent() === before, "nothing is written");
+  report("again, unchanged", `${same.took_ms} ms, no event and no version written`);
+
+  demo.advance();
+  const some = await poll(admin);
+  expect(some.outcome === "changed" && some.changed > 0, "some events changed");
+  report("again, 1 % changed", `${some.took_ms} ms, ${some.added} added, ${some.changed} changed`);
+  await until(async () => await applied() === some.version, 250);
+  report("  peak memory", `${await service.process.peakMegabytes()} MB`);
+  report("  size of the feed", `${(some.bytes / 1e6).toFixed(1)} MB`);
+}
+{
+  await using service = startService({ PROVIDER_URL: "http://127.0.0.1:9/feed" });
+  const { base } = await service.ports();
+  await until(async () => {
+    const response = await fetch(`${base}/search?limit=1`);
+    return response.ok && (await response.json()).data.events.length === 1;
+  });
+  const ms = performance.now() - service.startedAt;
+  report("start with these events in the store, to the first answer", `${ms.toFixed(0)} ms`);
+}
+await feed.shutdown();
+await Deno.remove(folder, { recursive: true });
+
+function startService(env: Record<string, string> = {}) {
+  const startedAt = performance.now();
+  const process = new MeasuredProcess(
+    0,
+    [...START_FLAGS, "main.ts"],
+    {
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ADMIN_PORT: "0",
+      KV_PATH: kvPath,
+      POLL_INTERVAL: "24h",
+      LOG_FORMAT: "json",
+      PROVIDER_URL: `http://127.0.0.1:${feed.addr.port}/feed`,
+      ...env,
+    },
+  );
+  return {
+    startedAt,
+    process,
+    async ports() {
+      const [, port] = await process.line(/"message":"Search: .*"port":(\d+)/);
+      const [, adminPort] = await process.line(/"message":"Admin: .*"port":(\d+)/);
+      return { base: `http://127.0.0.1:${port}`, admin: `http://127.0.0.1:${adminPort}` };
+    },
+    [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
+  };
+}
+
+async function poll(admin: string): Promise<Poll> {
+  const response = await fetch(`${admin}/poll`, { method: "POST" });
+  return (await response.json()).data.polls[0];
+}
+
+/** Looks into the store beside the running service, which is the one that writes. */
+async function applied(): Promise<number> {
+  using kv = await Deno.openKv(kvPath);
+  return (await kv.get<number>(["applied"])).value ?? 0;
+}
+
+/** The versionstamp of the event that was written last. */
+async function newestEvent(): Promise<string> {
+  using kv = await Deno.openKv(kvPath);
+  let newest = "";
+  for await (const { versionstamp } of kv.list({ prefix: ["event"] }, { batchSize: 1_000 })) {
+    if (versionstamp > newest) newest = versionstamp;
+  }
+  return newest;
+}
+
+async function until(condition: () => Promise<boolean>, pauseMs = 10): Promise<void> {
+  const deadline = performance.now() + LIMIT_MS;
+  while (!await condition()) {
+    if (performance.now() > deadline) throw new Error(`${LIMIT_MS} ms passed without it`);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+function expect(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`the bench does not measure what it says: ${what} does not hold`);
+}
+
+function report(what: string, value: string): void {
+  console.log(`${what.padEnd(58)} ${value}`);
+}
