@@ -1,0 +1,42 @@
+# Marquee in a container: not root, read-only root file system, its store on a volume.
+#
+#   docker build -t marquee .
+#   docker run --read-only --tmpfs /tmp -v marquee:/data -p 8080:8080 -p 127.0.0.1:9090:9090 marquee
+#
+# The stages fetch Deno from npm, as the README's commands do, so that one version is named in one way.
+FROM node:22-bookworm-slim AS build
+WORKDIR /app
+RUN npm install --global deno@2.9.6
+COPY deno.json deno.lock ./
+COPY std std
+ENV DENO_DIR=/deno-dir
+RUN deno install --frozen
+COPY . .
+# What the program imports, type-checked and in the cache, so that the container starts without a network.
+RUN deno check main.ts && deno cache --frozen main.ts \
+  && cp "$(find "$(npm root --global)" -path '*@deno/linux-*' -name deno -type f | head -n 1)" /usr/local/bin/deno-runtime
+
+FROM debian:bookworm-slim
+# liburing: the native listener binds to it where the container's seccomp profile allows io_uring.
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends ca-certificates liburing2 \
+  && rm -rf /var/lib/apt/lists/* \
+  && useradd --system --uid 10001 --home-dir /nonexistent marquee \
+  && install -d -o marquee -g marquee /data
+COPY --from=build /usr/local/bin/deno-runtime /usr/local/bin/deno
+COPY --from=build --chown=root:root /deno-dir /deno-dir
+COPY --from=build --chown=root:root /app /app
+WORKDIR /app
+USER marquee
+ENV DENO_DIR=/deno-dir \
+  DENO_NO_UPDATE_CHECK=1 \
+  KV_PATH=/data/marquee.kv \
+  ADMIN_HOST=0.0.0.0 \
+  LOG_FORMAT=json
+VOLUME /data
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+  CMD ["deno", "eval", "--no-config", "--no-lock", "const r = await fetch(`http://127.0.0.1:${Deno.env.get('PORT') ?? 8080}/health`); Deno.exit(r.ok ? 0 : 1)"]
+ENTRYPOINT ["deno", "run", "--cached-only", "--frozen", "--v8-flags=--max-semi-space-size=8", "--no-prompt", \
+  "--allow-net", "--allow-env", "--allow-read=/app,/data", "--allow-write=/data", "--allow-sys", "main.ts"]
