@@ -1,0 +1,336 @@
+import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
+import { decodeEvent } from "../domain/mod.ts";
+import { StoreError } from "./kv.ts";
+import { POLLS_KEPT } from "./limits.ts";
+import { Store } from "./store.ts";
+import { numberedPlans, PROVIDER, readFirst, storePoll, testPlan } from "./testing/polls.ts";
+import { WriterProcess } from "./testing/writer_process.ts";
+
+const memory = () => Store.open({ path: ":memory:", providers: [PROVIDER, "other"] });
+
+async function withFile(work: (path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await work(`${folder}/marquee.kv`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Every event of a store by its base plan's id. */
+async function eventsOf(store: Store) {
+  const stop = new AbortController();
+  try {
+    for await (const change of store.follow(stop.signal)) {
+      const events = [...change.events].map(decodeEvent);
+      return new Map(events.map((event) => [event.plan.basePlanId, event]));
+    }
+  } finally {
+    stop.abort();
+  }
+  throw new Error("nothing to follow");
+}
+
+Deno.test("a poll becomes one version, and an unchanged one writes no event, no log and no version", async () => {
+  await withFile(async (path) => {
+    await using store = await Store.open({ path, providers: [PROVIDER] });
+    const first = await storePoll(store, numberedPlans(500, 1));
+    assertEquals([first.outcome, first.version, first.added], ["changed", 1, 500]);
+    await store.settled();
+    const newest = async () => {
+      using kv = await Deno.openKv(path);
+      const stamps: string[] = [];
+      for (const prefix of ["event", "log", "version", "applied"]) {
+        for await (const entry of kv.list({ start: [prefix], end: [prefix + "\0"] })) {
+          stamps.push(entry.versionstamp);
+        }
+      }
+      return [stamps.length, stamps.sort().at(-1)];
+    };
+    const before = await newest();
+    const second = await storePoll(store, numberedPlans(500, 1));
+    await store.settled();
+    assertEquals([second.outcome, second.version, second.changed], ["unchanged", 1, 0]);
+    assertEquals(await newest(), before);
+  });
+});
+
+Deno.test("what changed is stored with its history, what vanished stays with its last sighting", async () => {
+  await using store = await memory();
+  await storePoll(store, [testPlan(1), testPlan(2)], { startedAt: 1_000 });
+  const second = await storePoll(store, [testPlan(1, { title: "Aida" })], { startedAt: 2_000 });
+  assertEquals([second.added, second.changed, second.unlisted], [0, 1, 1]);
+  const events = await eventsOf(store);
+  assertEquals(events.get("1")!.changes, [
+    { at: 2_000, fields: { title: { from: "Tosca", to: "Aida" } } },
+  ]);
+  assertEquals([events.get("2")!.lastSeen, events.get("2")!.firstSeen], [1_000, 1_000]);
+
+  const third = await storePoll(store, [testPlan(1, { title: "Aida" }), testPlan(2)], {
+    startedAt: 3_000,
+  });
+  assertEquals([third.changed, third.unlisted], [1, 0]);
+  const back = (await eventsOf(store)).get("2")!;
+  assertEquals([back.lastSeen, back.changes.length], [null, 2]);
+});
+
+Deno.test("a feed that lists nothing says nothing of what it listed before", async () => {
+  await using store = await memory();
+  await storePoll(store, [testPlan(1)], { startedAt: 1_000 });
+  const empty = await storePoll(store, [], { startedAt: 2_000 });
+  assertEquals([empty.outcome, empty.version, empty.unlisted], ["empty", 1, 0]);
+  await storePoll(store, [testPlan(2)], { startedAt: 3_000 });
+  assertEquals((await eventsOf(store)).get("1")!.lastSeen, 1_000);
+});
+
+Deno.test("of plans with one key the last counts, also where it is the one that was stored", async () => {
+  await using store = await memory();
+  await storePoll(store, [testPlan(1, { title: "A" }), testPlan(1, { title: "B" })]);
+  assertEquals((await eventsOf(store)).get("1")!.plan.title, "B");
+  const again = await storePoll(store, [testPlan(1, { title: "C" }), testPlan(1, { title: "B" })]);
+  assertEquals([again.outcome, again.duplicates], ["unchanged", 1]);
+});
+
+Deno.test("providers do not touch one another's events, and a name no longer polled is taken over", async () => {
+  await withFile(async (path) => {
+    {
+      await using store = await Store.open({ path, providers: [PROVIDER, "other"] });
+      await storePoll(store, [testPlan(1)]);
+      const other = await storePoll(store, [testPlan(2)], { provider: "other" });
+      assertEquals(other.unlisted, 0);
+      assertEquals((await eventsOf(store)).get("1")!.lastSeen, null);
+    }
+    await using store = await Store.open({ path, providers: ["renamed"] });
+    const taken = await storePoll(store, [testPlan(1)], { provider: "renamed" });
+    assertEquals([taken.added, taken.changed], [0, 1]);
+    assertEquals((await eventsOf(store)).get("1")!.provider, "renamed");
+  });
+});
+
+Deno.test("a plan too large for a value is set aside, and only that one", async () => {
+  await using store = await memory();
+  const zones = Array.from({ length: 3_000 }, () => ({
+    id: crypto.randomUUID(),
+    capacity: 1,
+    price: 1,
+    name: crypto.randomUUID(),
+    numbered: false,
+  }));
+  const record = await storePoll(store, [testPlan(1), testPlan(2, { zones }), testPlan(3)]);
+  assertEquals([record.added, record.rejectedByReason], [2, { too_large: 1 }]);
+  await store.settled();
+  const [rejection] = await store.rejections(10);
+  assertEquals([rejection.reason, rejection.basePlanId], ["too_large", "2"]);
+});
+
+Deno.test("an event with hundreds of zones is stored and read as it was", async () => {
+  await using store = await memory();
+  const zones = Array.from({ length: 900 }, (_, n) => ({
+    id: String(n % 7),
+    capacity: n,
+    price: n / 4,
+    name: `Zone ${n} – Südkurve`,
+    numbered: n % 2 === 0,
+  }));
+  await storePoll(store, [testPlan(1, { zones })]);
+  await store.settled();
+  assertEquals((await eventsOf(store)).get("1")!.plan.zones, zones);
+});
+
+Deno.test("a poll that is not committed leaves nothing, and one that failed is in the poll log", async () => {
+  await using store = await memory();
+  const dropped = await store.beginPoll(PROVIDER);
+  dropped!.observe(testPlan(1));
+  const failed = await store.beginPoll(PROVIDER);
+  await failed!.conclude("failed", {
+    startedAt: 5,
+    attempts: 3,
+    bytes: 0,
+    error: { code: "provider_status", message: "503" },
+  });
+  assertEquals((await readFirst(store)).titles.size, 0);
+  const [record] = await store.polls(10);
+  assertEquals([record.outcome, record.attempts, record.error!.code], [
+    "failed",
+    3,
+    "provider_status",
+  ]);
+});
+
+Deno.test("the poll log keeps the last polls only, newest first", async () => {
+  await using store = await memory();
+  for (let at = 1; at <= POLLS_KEPT + 20; at++) {
+    const poll = await store.beginPoll(PROVIDER);
+    await poll!.conclude("failed", { startedAt: at, attempts: 1, bytes: 0 });
+  }
+  const polls = await store.polls(10_000);
+  assertEquals([polls.length, polls[0].startedAt, polls.at(-1)!.startedAt], [
+    POLLS_KEPT,
+    POLLS_KEPT + 20,
+    21,
+  ]);
+});
+
+Deno.test("a reader follows version by version, and one that fell behind the log reads everything again", async () => {
+  await using store = await Store.open({
+    path: ":memory:",
+    providers: [PROVIDER],
+    followIntervalMs: 10,
+  });
+  await storePoll(store, numberedPlans(3, 1));
+  const stop = new AbortController();
+  const steps = store.follow(stop.signal);
+  const first = (await steps.next()).value!;
+  assertEquals([first.version, first.isComplete, [...first.events].length], [1, true, 3]);
+  await storePoll(store, [testPlan(1, { title: "changed" }), ...[...numberedPlans(3, 1)].slice(1)]);
+  const second = (await steps.next()).value!;
+  assertEquals([second.version, second.isComplete, [...second.events].length], [2, false, 1]);
+  // Far more versions than are kept, while this reader is not asking.
+  for (let number = 3; number <= 40; number++) {
+    await storePoll(store, numberedPlans(3, number));
+    await store.settled();
+  }
+  const last = (await steps.next()).value!;
+  assertEquals([last.version, last.isComplete], [40, true]);
+  assertEquals(
+    new Set([...last.events].map((text) => decodeEvent(text).plan.title)),
+    new Set(["40"]),
+  );
+  stop.abort();
+  assertEquals((await steps.next()).done, true);
+});
+
+Deno.test("one process polls at a time, and the next takes over when the lease is given back", async () => {
+  await withFile(async (path) => {
+    await using second = await Store.open({ path, providers: [PROVIDER] });
+    {
+      await using first = await Store.open({ path, providers: [PROVIDER] });
+      await storePoll(first, [testPlan(1)]);
+      assertEquals(await second.beginPoll(PROVIDER), null);
+    }
+    const record = await storePoll(second, [testPlan(1, { title: "Aida" })]);
+    assertEquals([record.version, record.changed], [2, 1]);
+  });
+});
+
+Deno.test("a poller that was stopped past its lease can neither publish nor overwrite", async () => {
+  await withFile(async (path) => {
+    const plans = 20_000;
+    const paused = new WriterProcess({ path, plans, first: 1, last: 1, leaseMs: 500 });
+    await paused.line("begin 1");
+    paused.signal("SIGSTOP");
+    await using store = await Store.open({ path, providers: [PROVIDER], leaseMs: 500 });
+    let poll = await store.beginPoll(PROVIDER);
+    for (let tries = 0; poll === null && tries < 100; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      poll = await store.beginPoll(PROVIDER);
+    }
+    assert(poll !== null, "the lease lapses");
+    for (const plan of numberedPlans(100, 7)) poll.observe(plan);
+    const report = { startedAt: Date.now(), attempts: 1, bytes: 0 };
+    const record = await poll.commit(report, { etag: null, lastModified: null });
+    paused.signal("SIGCONT");
+    assertGreater((await paused.ended).code, 0, "the paused poller's commit is refused");
+    assertEquals(paused.lines, ["begin 1"]);
+    await store.settled();
+    const { version, titles } = await readFirst(store);
+    assertEquals([version, titles.size, new Set(titles.values())], [
+      record.version,
+      100,
+      new Set(["7"]),
+    ]);
+  });
+});
+
+Deno.test("a store of another layout is refused, with the remedy", async () => {
+  await withFile(async (path) => {
+    {
+      using kv = await Deno.openKv(path);
+      await kv.set(["store"], { id: "x", layout: 99 });
+    }
+    await assertRejects(() => Store.open({ path }), StoreError, "use the version that wrote it");
+  });
+});
+
+Deno.test("a path that cannot be opened is named", async () => {
+  await assertRejects(
+    () => Store.open({ path: "/nowhere/at/all.kv" }),
+    StoreError,
+    "/nowhere/at/all.kv",
+  );
+});
+
+const canMount = Deno.build.os === "linux" && Deno.uid() === 0 && await isSpawnable("mount");
+
+async function isSpawnable(program: string): Promise<boolean> {
+  try {
+    await new Deno.Command(program, { args: ["--version"], stdout: "null" }).output();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function run(program: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(program, { args }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+if (!canMount) {
+  console.log("    left out: a full disk (mounting a small tmpfs takes root on Linux)");
+}
+Deno.test({
+  name:
+    "on a full disk a poll fails as a whole, reads go on, and the next poll completes when there is space",
+  ignore: !canMount,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    await run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder);
+    try {
+      await using store = await Store.open({ path: `${folder}/marquee.kv`, providers: [PROVIDER] });
+      await storePoll(store, numberedPlans(50, 1));
+      await store.settled();
+      await run("dd", "if=/dev/zero", `of=${folder}/ballast`, "bs=1k", "count=2600");
+      const title = () => Array.from({ length: 5 }, () => crypto.randomUUID()).join();
+      const large = Array.from({ length: 9_000 }, (_, n) => testPlan(n + 1, { title: title() }));
+      const error = await assertRejects(() => storePoll(store, large), StoreError);
+      assertEquals(error.code, "store_full");
+      const { version, titles } = await readFirst(store);
+      assertEquals([version, titles.size], [1, 50]);
+      await Deno.remove(`${folder}/ballast`);
+      const record = await storePoll(store, numberedPlans(60, 2));
+      assertEquals([record.outcome, record.added, record.changed], ["changed", 10, 50]);
+    } finally {
+      await run("umount", folder);
+      await Deno.remove(folder);
+    }
+  },
+});
+
+Deno.test("while another process locks the file now and then, polls complete", async () => {
+  await withFile(async (path) => {
+    await using store = await Store.open({ path, providers: [PROVIDER] });
+    const hammer = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        `const kv = await Deno.openKv(${JSON.stringify(path)});
+         const end = Date.now() + 2_000;
+         for (let n = 0; Date.now() < end; n++) {
+           try { await kv.atomic().check({ key: ["none"], versionstamp: null }).set(["x", n], n).commit(); } catch { /* locked */ }
+         }
+         kv.close();`,
+      ],
+      stdout: "null",
+    }).spawn();
+    let polls = 0;
+    const end = Date.now() + 1_500;
+    while (Date.now() < end) {
+      const record = await storePoll(store, numberedPlans(200, ++polls));
+      assertEquals(record.outcome, "changed");
+    }
+    await hammer.status;
+    await store.settled();
+    const { version, titles } = await readFirst(store);
+    assertEquals([version, new Set(titles.values())], [polls, new Set([String(polls)])]);
+  });
+});
