@@ -20,6 +20,7 @@ export class Lease {
   #entry: Deno.KvEntryMaybe<LeaseEntry> | null = null;
   #epoch: Deno.KvEntryMaybe<number> | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
+  #acquiring: Promise<boolean> | null = null;
 
   constructor(kv: Deno.Kv, durationMs: number) {
     this.#kv = kv;
@@ -32,13 +33,20 @@ export class Lease {
   }
 
   /**
-   * Takes the lease if nobody holds it.
+   * Takes the lease if nobody holds it. Calls at the same time share one attempt: two of one process would otherwise
+   * see each other as rivals.
    *
    * @returns Whether it is held now
    * @throws {StoreError} If the store cannot be read or written
    */
-  async acquire(): Promise<boolean> {
-    if (this.#epoch !== null) return true;
+  acquire(): Promise<boolean> {
+    if (this.#epoch !== null) return Promise.resolve(true);
+    return this.#acquiring ??= this.#acquire().finally(() => {
+      this.#acquiring = null;
+    });
+  }
+
+  async #acquire(): Promise<boolean> {
     const [lease, epoch] = await retrying(
       "reading the lease",
       () => this.#kv.getMany<[LeaseEntry, number]>([keys.lease, keys.epoch]),

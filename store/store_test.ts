@@ -213,6 +213,14 @@ Deno.test("one process polls at a time, and the next takes over when the lease i
   });
 });
 
+Deno.test("two providers that begin at the same time both get to poll", async () => {
+  for (let round = 0; round < 20; round++) {
+    await using store = await memory();
+    const polls = await Promise.all([store.beginPoll(PROVIDER), store.beginPoll("other")]);
+    assertEquals(polls.includes(null), false);
+  }
+});
+
 Deno.test("a poller that was stopped past its lease can neither publish nor overwrite", async () => {
   await withFile(async (path) => {
     const plans = 20_000;
