@@ -6,6 +6,7 @@ import {
   type SellModePolicy,
   summarizeEvent,
 } from "../domain/mod.ts";
+import { Turns } from "../event_loop.ts";
 import { buildEdition, EMPTY_COLUMNS } from "./builder.ts";
 import type { Edition } from "./edition.ts";
 import { BUILD_STEP_EVENTS } from "./limits.ts";
@@ -77,6 +78,7 @@ export class Catalogue {
     if (this.edition?.version === step.version && !step.isComplete) return;
     const summaries = new Map<string, EventSummary | null>();
     const rows = new Map<string, number>();
+    const turns = new Turns();
     let done = 0;
     for (const text of step.events) {
       const event = decodeEvent(text);
@@ -84,7 +86,7 @@ export class Catalogue {
       const superseded = rows.get(event.id);
       if (superseded !== undefined) this.#events.free(superseded);
       rows.set(event.id, this.#events.add(text));
-      if (++done % BUILD_STEP_EVENTS === 0) await new Promise((resolve) => setTimeout(resolve));
+      if (++done % BUILD_STEP_EVENTS === 0) await turns.share();
     }
     const visible = [...summaries.values()].filter((summary) => summary !== null);
     const previous = step.isComplete ? null : this.edition;

@@ -16,5 +16,5 @@ export const GZIP_CONCURRENCY_MAX = 4;
 export const ARENA_BLOCK_BYTES = 1_048_576;
 /** Bytes of holes up to which the text arena is left as it is. */
 export const ARENA_WASTE_BYTES_MIN = 8 * 1_048_576;
-/** Events that are read in one go when an edition is built; then requests get a turn. */
-export const BUILD_STEP_EVENTS = 2_000;
+/** Events that are read, when an edition is built, between two looks at whether requests should get a turn. */
+export const BUILD_STEP_EVENTS = 100;

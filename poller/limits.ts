@@ -10,6 +10,10 @@ export const TOKEN_BYTES_MAX = 1_048_576;
 export const COMPRESSION_RATIO_MAX = 200;
 /** Bytes up to which the ratio does not matter. */
 export const COMPRESSION_FREE_BYTES = 16 * 1_048_576;
+/** Characters of one plan's zones, names of attributes included; a plan with more is set aside before it fills the memory. */
+export const PLAN_CHARACTERS_MAX = 4_194_304;
+/** What a zone counts besides its attributes, so that a plan of empty zones is bounded too. */
+export const ZONE_CHARACTERS = 32;
 /** Characters of a title; a longer one is cut. */
 export const TITLE_CHARACTERS_MAX = 1_000;
 /** Characters of an id; a plan with a longer one is set aside. */

@@ -4,11 +4,9 @@ import {
   circuitBreaker,
   CircuitState,
   ConsecutiveBreaker,
-  ExponentialBackoff,
   handleAll,
-  handleWhen,
-  retry,
 } from "cockatiel";
+import { setTimeout as delay } from "node:timers/promises";
 import type { PollRecord, PollReport, PollStore, PollTransaction } from "../store/port.ts";
 import {
   ATTEMPTS_MAX,
@@ -84,7 +82,6 @@ class ProviderPoll {
   readonly #options: PollerOptions;
   readonly #signal: AbortSignal;
   readonly #breaker;
-  readonly #retry;
 
   constructor(provider: Provider, options: PollerOptions, signal: AbortSignal) {
     this.#provider = provider;
@@ -94,16 +91,6 @@ class ProviderPoll {
       halfOpenAfter: options.breakerOpenMs ?? BREAKER_OPEN_MS,
       breaker: new ConsecutiveBreaker(BREAKER_FAILURES),
     });
-    this.#retry = retry(
-      handleWhen((error) => error instanceof ProviderError && error.isTransient),
-      {
-        maxAttempts: ATTEMPTS_MAX - 1,
-        backoff: new ExponentialBackoff({
-          initialDelay: options.retryPauseMs ?? RETRY_PAUSE_MS,
-          maxDelay: RETRY_PAUSE_MAX_MS,
-        }),
-      },
-    );
     this.#breaker.onStateChange((state) =>
       options.onBreaker?.(provider.name, breakerStates[state])
     );
@@ -122,7 +109,7 @@ class ProviderPoll {
       try {
         const record = await this.#poll();
         if (record === null) {
-          this.#options.onStandby?.(this.#provider.name);
+          if (!this.#signal.aborted) this.#options.onStandby?.(this.#provider.name);
         } else {
           span.setAttributes({
             "marquee.outcome": record.outcome,
@@ -141,48 +128,54 @@ class ProviderPoll {
 
   async #poll(): Promise<PollRecord | null> {
     const report: PollReport = { startedAt: Date.now(), attempts: 0, bytes: 0 };
-    let transaction: PollTransaction | null = null;
-    let result: FeedResult;
-    try {
-      result = await this.#retry.execute(
-        () =>
-          inSpan("fetch and parse", async () => {
-            // Each attempt observes from the beginning; what an earlier one observed is dropped with it.
-            const attempt = transaction = await this.#begin();
-            if (attempt === null) return { kind: "not_modified" };
-            return await this.#breaker.execute(() => {
-              report.attempts++;
-              return this.#provider.read(attempt.validators, attempt, this.#signal);
-            });
-          }),
-        this.#signal,
-      );
-    } catch (error) {
-      if (error instanceof StoreFailure) throw error.cause;
-      if (this.#signal.aborted) return null;
-      const ended = transaction as PollTransaction | null;
-      if (ended === null) return null;
-      return await ended.conclude(outcomeOf(error), { ...report, error: toReport(error) });
+    while (!this.#signal.aborted) {
+      // Each attempt observes from the beginning; what an earlier one observed is dropped with it.
+      const transaction = await this.#options.store.beginPoll(this.#provider.name);
+      if (transaction === null || this.#signal.aborted) return null;
+      let result: FeedResult;
+      try {
+        result = await this.#attempt(transaction, report);
+      } catch (error) {
+        if (this.#signal.aborted) return null;
+        if (this.#mayTryAgain(error, report.attempts)) {
+          await this.#pause(report.attempts);
+          continue;
+        }
+        return await transaction.conclude(outcomeOf(error), { ...report, error: toReport(error) });
+      }
+      return await inSpan("store", async () => {
+        if (result.kind === "not_modified") {
+          return await transaction.conclude("not_modified", report);
+        }
+        return await transaction.commit({ ...report, bytes: result.bytes }, result.validators);
+      });
     }
-    const ended = transaction as PollTransaction | null;
-    if (ended === null) return null;
-    return await inSpan("store", async () => {
-      if (result.kind === "not_modified") return await ended.conclude("not_modified", report);
-      return await ended.commit({ ...report, bytes: result.bytes }, result.validators);
-    });
+    return null;
   }
 
-  async #begin(): Promise<PollTransaction | null> {
-    try {
-      return await this.#options.store.beginPoll(this.#provider.name);
-    } catch (error) {
-      throw new StoreFailure("the store", { cause: error });
-    }
+  #attempt(transaction: PollTransaction, report: PollReport): Promise<FeedResult> {
+    return inSpan("fetch and parse", () =>
+      this.#breaker.execute(() => {
+        report.attempts++;
+        return this.#provider.read(transaction.validators, transaction, this.#signal);
+      }));
+  }
+
+  /** Once the breaker has opened, a further attempt would only hide why. */
+  #mayTryAgain(error: unknown, attempts: number): boolean {
+    return error instanceof ProviderError && error.isTransient && attempts < ATTEMPTS_MAX &&
+      this.#breaker.state !== CircuitState.Open;
+  }
+
+  /** Waits before the next attempt, longer each time; ends at once when the poller stops, which cockatiel's retry does not. */
+  async #pause(attempts: number): Promise<void> {
+    const first = this.#options.retryPauseMs ?? RETRY_PAUSE_MS;
+    const pause = Math.min(first * 2 ** (attempts - 1), RETRY_PAUSE_MAX_MS);
+    const jittered = pause * (0.5 + Math.random() / 2);
+    // It rejects only when the signal aborts, and the caller looks at that itself.
+    await delay(jittered, undefined, { signal: this.#signal }).catch(() => {});
   }
 }
-
-/** Carries an error of the store past the retries of the provider. */
-class StoreFailure extends Error {}
 
 const breakerStates: Record<CircuitState, BreakerState> = {
   [CircuitState.Closed]: "closed",

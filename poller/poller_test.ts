@@ -1,20 +1,44 @@
 import { assert, assertEquals } from "@std/assert";
-import { serveDemoProvider } from "../demo/mod.ts";
-import { Store } from "../store/mod.ts";
+import { FAULT_NAMES, serveDemoProvider } from "../demo/mod.ts";
+import { decodeEvent, type Plan } from "../domain/mod.ts";
+import { type PollRecord, Store } from "../store/mod.ts";
 import { ATTEMPTS_MAX, BREAKER_FAILURES } from "./limits.ts";
 import { type BreakerState, Poller } from "./poller.ts";
-import { type FeedResult, type Provider, ProviderError } from "./provider.ts";
+import {
+  FeedError,
+  type FeedResult,
+  type FeedSink,
+  type Provider,
+  ProviderError,
+} from "./provider.ts";
 import { XmlProvider } from "./xml_provider.ts";
 
 const feedOf = (url: string, name = "demo") =>
   new XmlProvider({ url, name, timeoutMs: 400, bytesMax: 50e6 });
 
+type Told = (call: number, sink: FeedSink, signal: AbortSignal) => Promise<FeedResult>;
+
 /** A provider that does as it is told: the outside, without a socket. */
 class ToldProvider implements Provider {
   calls = 0;
-  constructor(readonly name: string, readonly answer: (call: number) => Promise<FeedResult>) {}
-  read(): Promise<FeedResult> {
-    return this.answer(++this.calls);
+  constructor(readonly name: string, readonly answer: Told) {}
+  read(_validators: unknown, sink: FeedSink, signal: AbortSignal): Promise<FeedResult> {
+    return this.answer(++this.calls, sink, signal);
+  }
+}
+
+/** Moves Date.now() on without waiting, until it is disposed of. */
+class MovedClock implements Disposable {
+  readonly #now = Date.now;
+  #moved = 0;
+  constructor() {
+    Date.now = () => this.#now() + this.#moved;
+  }
+  move(ms: number): void {
+    this.#moved += ms;
+  }
+  [Symbol.dispose](): void {
+    Date.now = this.#now;
   }
 }
 
@@ -25,54 +49,98 @@ const nothing: FeedResult = {
 };
 const down = () => Promise.reject(new ProviderError("provider_status", "503", true));
 
+/** Every event that the store shows, and the version it shows them at. */
+async function shown(store: Store): Promise<{ version: number; events: string[] }> {
+  const stop = new AbortController();
+  for await (const { version, events } of store.follow(stop.signal)) {
+    stop.abort();
+    return { version, events: [...events].sort() };
+  }
+  throw new Error("the store showed nothing");
+}
+
+const planCalled = (planId: string): Plan => ({
+  basePlanId: "1",
+  planId,
+  title: "Tosca",
+  sellMode: "online",
+  organizerCompanyId: null,
+  start: 0,
+  end: null,
+  sellFrom: null,
+  sellTo: null,
+  soldOut: false,
+  zones: [],
+});
+
 Deno.test("whatever the provider does, the last good version stays, and the poll log says what happened", async () => {
-  await using demo = serveDemoProvider({ plans: 40, seasonSpeed: 0 });
-  await using store = await Store.open({ path: ":memory:", providers: ["demo"] });
-  const poller = new Poller({
-    providers: [feedOf(demo.url)],
-    store,
-    retryPauseMs: 1,
-    breakerOpenMs: 1,
+  await using demo = serveDemoProvider({
+    plans: 40,
+    changeShare: 0.5,
+    seasonSpeed: 0,
+    latencyScale: 0.001,
   });
-  const [first] = await poller.poll();
-  assertEquals([first.outcome, first.version], ["changed", 1]);
-  const outcomes: Record<string, string> = {};
-  for (
-    const fault of [
-      "unavailable",
-      "hang",
-      "cut",
-      "malformed",
-      "html",
-      "doctype",
-      "gzip-bomb",
-      "drip",
-    ] as const
-  ) {
-    demo.provider.setFault(fault);
-    // Past the pause of a breaker that the fault before has opened.
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  await using store = await Store.open({ path: ":memory:", providers: ["demo"] });
+  const poller = new Poller({ providers: [feedOf(demo.url)], store, retryPauseMs: 1 });
+  // The poll log tells polls of one provider apart by the millisecond at which they began.
+  using clock = new MovedClock();
+  const records: PollRecord[] = [];
+  const poll = async () => {
+    clock.move(1);
     const [record] = await poller.poll();
-    outcomes[fault] = `${record.outcome} ${record.error?.code} ${record.attempts}`;
-    assertEquals([record.version, record.plans], [1, 0], fault);
+    records.unshift(record);
+    return record;
+  };
+  const first = await poll();
+  assertEquals([first.outcome, first.version], ["changed", 1]);
+  const good = await shown(store);
+  assert(good.events.length > 30);
+  const outcomes: Record<string, string> = {};
+  for (const fault of FAULT_NAMES.filter((name) => name !== "none" && name !== "flaky")) {
+    demo.provider.setFault(fault);
+    const { outcome, error, attempts, version } = await poll();
+    outcomes[fault] = `${outcome} ${error?.code ?? "-"} ${attempts}`;
+    assertEquals(version, 1, fault);
+    assertEquals(await shown(store), good, fault);
+    // A good poll in between closes the breaker's count, and shows that the provider is back at once.
+    demo.provider.setFault("none");
+    const after = await poll();
+    assert(["not_modified", "unchanged"].includes(after.outcome), `${fault}: ${after.outcome}`);
   }
   assertEquals(outcomes, {
     unavailable: "failed provider_status 3",
+    latency: "unchanged - 1",
     hang: "failed provider_timeout 3",
     cut: "refused malformed_feed 1",
     malformed: "refused malformed_feed 1",
     html: "refused malformed_feed 1",
     doctype: "refused doctype_refused 1",
     "gzip-bomb": "refused feed_too_large 1",
+    empty: "empty - 1",
     drip: "failed provider_timeout 3",
   });
-  demo.provider.setFault("none");
-  await new Promise((resolve) => setTimeout(resolve, 10));
   demo.provider.advance();
-  const [last] = await poller.poll();
-  assert(["changed", "unchanged", "not_modified"].includes(last.outcome), last.outcome);
-  assertEquals((await store.polls(100)).length, 10);
+  const last = await poll();
+  assertEquals([last.outcome, last.version], ["changed", 2]);
+  assertEquals(await store.polls(100), records, "the newest first, as the caller got them");
   await poller.stop();
+});
+
+Deno.test("a connection that is reset within the feed costs attempts and nothing else", async () => {
+  await using demo = serveDemoProvider({ plans: 40 });
+  await using store = await Store.open({ path: ":memory:", providers: ["demo"] });
+  const poller = new Poller({
+    providers: [feedOf(`${demo.url}?fault=cut&cut=reset`)],
+    store,
+    retryPauseMs: 1,
+  });
+  const [record] = await poller.poll();
+  assertEquals([record.outcome, record.error?.code, record.attempts], [
+    "failed",
+    "provider_unreachable",
+    ATTEMPTS_MAX,
+  ]);
+  assertEquals(await shown(store), { version: 0, events: [] });
 });
 
 Deno.test("a request that fails for a moment is made again within the poll", async () => {
@@ -86,32 +154,98 @@ Deno.test("a request that fails for a moment is made again within the poll", asy
   assertEquals([record.outcome, record.attempts], ["empty", ATTEMPTS_MAX]);
 });
 
+Deno.test("what a failed attempt observed is dropped with it", async () => {
+  await using store = await Store.open({ path: ":memory:", providers: ["told"] });
+  const provider = new ToldProvider("told", (call, sink) => {
+    sink.observe(planCalled(`attempt ${call}`));
+    sink.reject({ reason: "invalid_id", basePlanId: `${call}`, planId: null, detail: "" });
+    return call === 1 ? down() : Promise.resolve(nothing);
+  });
+  const poller = new Poller({ providers: [provider], store, retryPauseMs: 1 });
+  const [record] = await poller.poll();
+  assertEquals([record.attempts, record.plans, record.added, record.rejected], [2, 1, 1, 1]);
+  const { events } = await shown(store);
+  assertEquals(events.map((text) => decodeEvent(text).plan.planId), ["attempt 2"]);
+  await store.settled();
+  assertEquals((await store.rejections(10)).map(({ basePlanId }) => basePlanId), ["2"]);
+});
+
+Deno.test("what does not pass by itself is not tried again", async () => {
+  await using store = await Store.open({ path: ":memory:", providers: ["told"] });
+  const errors = [
+    new ProviderError("provider_status", "404", false),
+    new FeedError("wrong_root", "<html>"),
+    new TypeError("a bug"),
+  ];
+  const provider = new ToldProvider("told", (call) => Promise.reject(errors[call - 1]));
+  const poller = new Poller({ providers: [provider], store, retryPauseMs: 1 });
+  const seen: unknown[] = [];
+  for (let n = 0; n < errors.length; n++) {
+    const [{ outcome, attempts, error }] = await poller.poll();
+    seen.push([outcome, attempts, error]);
+  }
+  assertEquals(seen, [
+    ["failed", 1, { code: "provider_status", message: "404" }],
+    ["refused", 1, { code: "wrong_root", message: "<html>" }],
+    ["failed", 1, { code: "internal_error", message: "a bug" }],
+  ]);
+});
+
 Deno.test("a provider that keeps failing is left alone, then tried once, then trusted again", async () => {
   await using store = await Store.open({ path: ":memory:", providers: ["told"] });
   let isUp = false;
   const provider = new ToldProvider("told", () => isUp ? Promise.resolve(nothing) : down());
-  const states: BreakerState[] = [];
+  const states: `${string} ${BreakerState}`[] = [];
+  // The breaker reads Date.now(), which is moved here instead of waited for.
+  using clock = new MovedClock();
   const poller = new Poller({
     providers: [provider],
     store,
     retryPauseMs: 1,
-    breakerOpenMs: 300,
-    onBreaker: (_, state) => states.push(state),
+    breakerOpenMs: 60_000,
+    onBreaker: (name, state) => states.push(`${name} ${state}`),
   });
-  await poller.poll();
-  await poller.poll();
-  assertEquals([provider.calls, states], [BREAKER_FAILURES, ["open"]]);
-  const [skipped] = await poller.poll();
-  assertEquals([skipped.outcome, skipped.error!.code, provider.calls], [
-    "skipped",
-    "breaker_open",
-    BREAKER_FAILURES,
-  ]);
+  const poll = async () => {
+    const [{ outcome, attempts, error }] = await poller.poll();
+    return [outcome, attempts, error?.code ?? null];
+  };
+  assertEquals(await poll(), ["failed", ATTEMPTS_MAX, "provider_status"]);
+  assertEquals(states, []);
+  // The breaker opens within this poll, which still says what was wrong.
+  const left = BREAKER_FAILURES - ATTEMPTS_MAX;
+  assertEquals(await poll(), ["failed", left, "provider_status"]);
+  assertEquals(states.splice(0), ["told open"]);
+
+  clock.move(59_000);
+  assertEquals(await poll(), ["skipped", 0, "breaker_open"]);
+  assertEquals([provider.calls, states], [BREAKER_FAILURES, []]);
+
+  clock.move(2_000);
+  assertEquals(await poll(), ["failed", 1, "provider_status"], "one attempt, no further");
+  assertEquals(states.splice(0), ["told half_open", "told open"]);
+  assertEquals(await poll(), ["skipped", 0, "breaker_open"]);
+
+  clock.move(61_000);
   isUp = true;
-  await new Promise((resolve) => setTimeout(resolve, 350));
-  const [tried] = await poller.poll();
-  assertEquals([tried.outcome, provider.calls], ["empty", BREAKER_FAILURES + 1]);
-  assertEquals(states, ["open", "half_open", "closed"]);
+  assertEquals(await poll(), ["empty", 1, null]);
+  assertEquals(states.splice(0), ["told half_open", "told closed"]);
+
+  isUp = false;
+  assertEquals(await poll(), ["failed", ATTEMPTS_MAX, "provider_status"], "the count is new");
+  assertEquals(states, []);
+});
+
+Deno.test("one provider's breaker is not another's, and refused feeds open it too", async () => {
+  await using store = await Store.open({ path: ":memory:", providers: ["bad", "good"] });
+  const bad = new ToldProvider("bad", () => Promise.reject(new FeedError("wrong_root", "no")));
+  const good = new ToldProvider("good", () => Promise.resolve(nothing));
+  const poller = new Poller({ providers: [bad, good], store });
+  let outcomes: string[] = [];
+  for (let n = 0; n <= BREAKER_FAILURES; n++) {
+    outcomes = (await poller.poll()).map(({ provider, outcome }) => `${provider} ${outcome}`);
+  }
+  assertEquals(outcomes, ["bad skipped", "good empty"]);
+  assertEquals([bad.calls, good.calls], [BREAKER_FAILURES, BREAKER_FAILURES + 1]);
 });
 
 Deno.test("polls of one provider do not overlap: a second call joins the first", async () => {
@@ -123,6 +257,8 @@ Deno.test("polls of one provider do not overlap: a second call joins the first",
   gate.resolve(nothing);
   const ids = (await Promise.all(polls)).map(([record]) => record.id);
   assertEquals([new Set(ids).size, provider.calls], [1, 1]);
+  const [next] = await poller.poll();
+  assertEquals([ids.includes(next.id), provider.calls], [false, 2], "and then a new one begins");
 });
 
 Deno.test("a provider that hangs holds up no other, and stopping breaks it off without a trace", async () => {
@@ -133,19 +269,7 @@ Deno.test("a provider that hangs holds up no other, and stopping breaks it off w
     name: "hangs",
     read: (_validators, sink, signal) =>
       new Promise((_resolve, reject) => {
-        sink.observe({
-          basePlanId: "1",
-          planId: "1",
-          title: "half read",
-          sellMode: "online",
-          organizerCompanyId: null,
-          start: 0,
-          end: null,
-          sellFrom: null,
-          sellTo: null,
-          soldOut: false,
-          zones: [],
-        });
+        sink.observe(planCalled("half read"));
         signal.addEventListener("abort", () => reject(new Error("aborted")));
       }),
   };
@@ -159,15 +283,136 @@ Deno.test("a provider that hangs holds up no other, and stopping breaks it off w
   await poller.stop();
   assertEquals((await both).map(({ provider }) => provider), ["demo"]);
   assertEquals((await store.polls(10)).map(({ provider }) => provider), ["demo"]);
+  const { events } = await shown(store);
+  assertEquals(events.filter((text) => text.includes("half read")), []);
   assertEquals(await poller.poll(), [], "nothing is polled after the stop");
 });
 
-Deno.test("an event listed online and then offline keeps a history through the poller", async () => {
-  await using demo = serveDemoProvider({ plans: 60, changeShare: 0.5 });
+Deno.test("stopping ends a pause between attempts, and nothing is asked or reported after it", async () => {
+  await using store = await Store.open({ path: ":memory:", providers: ["told"] });
+  const events: string[] = [];
+  const asked = Promise.withResolvers<void>();
+  const provider = new ToldProvider("told", (_call, _sink, signal) => {
+    assertEquals(signal.aborted, false, "it is not asked after the stop");
+    asked.resolve();
+    return down();
+  });
+  const poller = new Poller({
+    providers: [provider],
+    store,
+    retryPauseMs: 3_600_000,
+    onPoll: () => events.push("poll"),
+    onStandby: () => events.push("standby"),
+    onStoreError: () => events.push("store error"),
+  });
+  const poll = poller.poll();
+  await asked.promise;
+  // The rejection travels a few steps until the pause begins; stopping before that must do as well.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await poller.stop();
+  assertEquals([await poll, provider.calls, events], [[], 1, []]);
+  assertEquals(await store.polls(10), []);
+});
+
+Deno.test("stopping at any step of a poll leaves no trace, and never hangs", async () => {
+  for (let steps = 0; steps < 40; steps++) {
+    await using store = await Store.open({ path: ":memory:", providers: ["told"] });
+    const provider = new ToldProvider(
+      "told",
+      (_call, sink, signal) =>
+        new Promise((_resolve, reject) => {
+          signal.throwIfAborted();
+          sink.observe(planCalled("1"));
+          signal.addEventListener("abort", () => reject(signal.reason));
+        }),
+    );
+    const poller = new Poller({ providers: [provider], store });
+    const poll = poller.poll();
+    // Microtasks first, then turns of the event loop, in which the store answers.
+    for (let n = 0; n < steps; n++) {
+      await (n < 20 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, 0)));
+    }
+    await poller.stop();
+    assertEquals([await poll, await store.polls(10)], [[], []], `after ${steps} steps`);
+  }
+});
+
+Deno.test("a store that fails is reported, and the next poll finds it again", async () => {
+  await using store = await Store.open({ path: ":memory:", providers: ["told"] });
+  const provider = new ToldProvider("told", (_call, sink) => {
+    sink.observe(planCalled("1"));
+    return Promise.resolve(nothing);
+  });
+  let failing: "begin" | "commit" | "lease" | null = "begin";
+  const reports: string[] = [];
+  const poller = new Poller({
+    providers: [provider],
+    store: {
+      async beginPoll(name) {
+        if (failing === "begin") throw new Error("cannot be read");
+        const transaction = await store.beginPoll(name);
+        if (failing === "lease") return null;
+        if (failing === null) return transaction;
+        return { ...transaction!, commit: () => Promise.reject(new Error("disk is full")) };
+      },
+    },
+    retryPauseMs: 1,
+    onStoreError: (name, { message }) => reports.push(`${name}: ${message}`),
+    onStandby: (name) => reports.push(`${name}: standby`),
+  });
+  assertEquals(await poller.poll(), []);
+  assertEquals([provider.calls, reports.splice(0)], [0, ["told: cannot be read"]]);
+  failing = "commit";
+  assertEquals(await poller.poll(), []);
+  assertEquals(
+    [provider.calls, reports.splice(0)],
+    [1, ["told: disk is full"]],
+    "no other attempt",
+  );
+  failing = "lease";
+  assertEquals(await poller.poll(), []);
+  assertEquals([provider.calls, reports.splice(0)], [1, ["told: standby"]]);
+  failing = null;
+  const [record] = await poller.poll();
+  assertEquals([record.outcome, record.version, record.added, reports], ["changed", 1, 1, []]);
+});
+
+Deno.test("the feed's validators come back to the provider, those of the last good feed only", async () => {
+  await using store = await Store.open({ path: ":memory:", providers: ["told"] });
+  const given: unknown[] = [];
+  const provider: Provider = {
+    name: "told",
+    read(validators, sink) {
+      given.push(validators.etag);
+      if (given.length === 2) return Promise.reject(new FeedError("malformed_feed", "cut"));
+      if (given.length === 3) return Promise.resolve({ kind: "not_modified" });
+      sink.observe(planCalled("1"));
+      return Promise.resolve({
+        kind: "feed",
+        bytes: 7,
+        validators: { etag: `"${given.length}"`, lastModified: null },
+      });
+    },
+  };
+  const poller = new Poller({ providers: [provider], store });
+  const outcomes: string[] = [];
+  for (let n = 0; n < 4; n++) outcomes.push((await poller.poll())[0].outcome);
+  assertEquals(outcomes, ["changed", "refused", "not_modified", "unchanged"]);
+  assertEquals(given, [null, '"1"', '"1"', '"1"']);
+});
+
+Deno.test("a feed that changed is the next version, and its events keep what changed", async () => {
+  await using demo = serveDemoProvider({ plans: 60, changeShare: 0.5, seasonSpeed: 0 });
   await using store = await Store.open({ path: ":memory:", providers: ["demo"] });
   const poller = new Poller({ providers: [feedOf(demo.url)], store });
   await poller.poll();
   demo.provider.advance();
   const [record] = await poller.poll();
   assertEquals([record.outcome, record.version, record.changed > 0], ["changed", 2, true]);
+  await store.settled();
+  const { version, events } = await shown(store);
+  const changed = events.map((text) => decodeEvent(text)).filter(({ changes }) =>
+    changes.length > 0
+  );
+  assertEquals([version, changed.length], [2, record.changed + record.unlisted]);
 });

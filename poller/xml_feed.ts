@@ -4,8 +4,10 @@ import {
   ELEMENT_ATTRIBUTES_MAX,
   FEED_DEPTH_MAX,
   ID_CHARACTERS_MAX,
+  PLAN_CHARACTERS_MAX,
   TITLE_CHARACTERS_MAX,
   TOKEN_BYTES_MAX,
+  ZONE_CHARACTERS,
 } from "./limits.ts";
 import { FeedError, type FeedSink } from "./provider.ts";
 
@@ -46,7 +48,10 @@ interface RawPlan {
   vocabulary: Vocabulary;
   basePlan: Attributes;
   plan: Attributes;
+  /** Emptied when the plan is over {@linkcode PLAN_CHARACTERS_MAX}; its zones are then only counted. */
   zones: Attributes[];
+  zoneCount: number;
+  characters: number;
 }
 
 /**
@@ -178,10 +183,12 @@ class XmlFeedReader {
           basePlan: this.#basePlan,
           plan: toRecord(attributes),
           zones: [],
+          zoneCount: 0,
+          characters: 0,
         }
         : null;
     } else if (depth === 5 && this.#record !== null && name === "zone") {
-      this.#record.zones.push(toRecord(attributes));
+      addZone(this.#record, attributes);
     }
   }
 
@@ -200,6 +207,16 @@ class XmlFeedReader {
   }
 }
 
+function addZone(plan: RawPlan, attributes: XmlAttributeIterator): void {
+  plan.zoneCount++;
+  plan.characters += ZONE_CHARACTERS;
+  for (let i = 0; i < attributes.count; i++) {
+    plan.characters += attributes.getName(i).length + attributes.getValue(i).length;
+  }
+  if (plan.characters <= PLAN_CHARACTERS_MAX) plan.zones.push(toRecord(attributes));
+  else plan.zones = [];
+}
+
 function toRecord(attributes: XmlAttributeIterator): Attributes {
   const record: Attributes = {};
   for (let i = 0; i < attributes.count; i++) record[attributes.getName(i)] = attributes.getValue(i);
@@ -207,22 +224,25 @@ function toRecord(attributes: XmlAttributeIterator): Attributes {
 }
 
 /** Reads a plan from its attributes, and hands it over or sets it aside. */
-function deliver({ vocabulary, basePlan, plan, zones }: RawPlan, sink: FeedSink): void {
+function deliver({ vocabulary, basePlan, plan, zones, zoneCount }: RawPlan, sink: FeedSink): void {
   const basePlanId = basePlan[vocabulary.basePlanId]?.trim() ?? "";
   const planId = plan[vocabulary.planId]?.trim() ?? "";
-  const reject = (reason: RejectionReason, detail: string | undefined) =>
+  const rejectWith = (reason: RejectionReason, detail: string) =>
     sink.reject({
       reason,
       basePlanId: basePlanId === "" ? null : basePlanId.slice(0, ID_CHARACTERS_MAX),
       planId: planId === "" ? null : planId.slice(0, ID_CHARACTERS_MAX),
-      detail: detail === undefined ? "missing" : JSON.stringify(detail.slice(0, 200)),
+      detail,
     });
+  const reject = (reason: RejectionReason, value: string | undefined) =>
+    rejectWith(reason, value === undefined ? "missing" : JSON.stringify(value.slice(0, 200)));
 
   if (basePlanId === "") return reject("missing_base_plan_id", basePlan[vocabulary.basePlanId]);
   if (planId === "") return reject("missing_plan_id", plan[vocabulary.planId]);
   for (const id of [basePlanId, planId]) {
     if (id.length > ID_CHARACTERS_MAX || id.includes(":")) return reject("invalid_id", id);
   }
+  if (zones.length < zoneCount) return rejectWith("too_large", `${zoneCount} zones`);
   const start = readDateTime(plan[vocabulary.start]);
   if (start === null) return reject("unreadable_start", plan[vocabulary.start]);
   const readZones: Zone[] = [];
@@ -240,7 +260,7 @@ function deliver({ vocabulary, basePlan, plan, zones }: RawPlan, sink: FeedSink)
   const read: Plan = {
     basePlanId,
     planId,
-    title: (basePlan.title ?? "").slice(0, TITLE_CHARACTERS_MAX),
+    title: cutTitle(basePlan.title ?? ""),
     sellMode: basePlan.sell_mode?.trim().toLowerCase() === "online" ? "online" : "offline",
     organizerCompanyId: basePlan.organizer_company_id?.trim() || null,
     start,
@@ -251,6 +271,12 @@ function deliver({ vocabulary, basePlan, plan, zones }: RawPlan, sink: FeedSink)
     zones: readZones,
   };
   sink.observe(read);
+}
+
+/** Cuts a title at the bound, and not within a surrogate pair. */
+function cutTitle(title: string): string {
+  const cut = title.slice(0, TITLE_CHARACTERS_MAX);
+  return cut.isWellFormed() ? cut : cut.slice(0, -1);
 }
 
 function readDateTime(text: string | undefined): number | null {

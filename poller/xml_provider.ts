@@ -1,3 +1,4 @@
+import { Turns } from "../event_loop.ts";
 import type { FeedValidators } from "../store/port.ts";
 import { COMPRESSION_FREE_BYTES, COMPRESSION_RATIO_MAX } from "./limits.ts";
 import {
@@ -79,15 +80,20 @@ export class XmlProvider implements Provider {
           { cause: error },
         );
       }
-      const { message } = error as Error;
       throw new ProviderError(
         "provider_unreachable",
-        `${this.name} broke off or cannot be reached: ${message}`,
+        `${this.name} broke off or cannot be reached: ${reasonOf(error as Error)}`,
         true,
         { cause: error },
       );
     }
   }
+}
+
+/** What went wrong with a request, down to its cause ("fetch failed" alone says nothing), without URLs: they may hold a key. */
+function reasonOf({ message, cause }: Error): string {
+  const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
+  return reason.replace(/ for url \(\S*\)/g, "").replace(/https?:\/\/\S+/g, "(a URL)");
 }
 
 function requestHeaders(validators: FeedValidators): Headers {
@@ -112,7 +118,9 @@ class BoundedBody {
       ? Number(response.headers.get("content-length") ?? NaN)
       : NaN;
     const bombBytes = Math.max(COMPRESSION_FREE_BYTES, compressed * COMPRESSION_RATIO_MAX);
+    const turns = new Turns();
     for await (const chunk of response.body ?? []) {
+      await turns.share();
       this.bytes += chunk.length;
       if (this.bytes > this.#bytesMax) {
         throw new FeedError(

@@ -14,6 +14,7 @@ import {
   type RejectionReason,
   unlistEvent,
 } from "../domain/mod.ts";
+import { Turns } from "../event_loop.ts";
 import { BatchWriter } from "./batch_writer.ts";
 import { keys, type LogHeader, type VersionEntry } from "./keys.ts";
 import { retrying, StoreError } from "./kv.ts";
@@ -108,7 +109,9 @@ export class Writer {
     this.#sightings = sightings.value ?? {};
     await this.#bringUp();
     await this.#trimLogs();
+    const turns = new Turns();
     for await (const text of listEvents(this.#kv)) {
+      await turns.share();
       const event = decodeEvent(text);
       const provider = event.lastSeen === null ? event.provider : null;
       this.#index.set(planKey(event.plan), h64(encodePlan(event.plan)), provider);
@@ -175,7 +178,9 @@ export class Writer {
     const log = new LogChunks();
     let added = 0, changed = 0, unlisted = 0;
 
+    const turns = new Turns();
     for (const plans of inParts(observer.drain(), PLANS_AT_ONCE)) {
+      await turns.share();
       const ids = await Promise.all(plans.map(eventId));
       const isKnown = plans.map((plan) => this.#index.rowOf(planKey(plan)) !== undefined);
       const known = await this.#read(ids.filter((_, i) => isKnown[i]));
@@ -199,6 +204,7 @@ export class Writer {
     }
     const vanished = isEmpty ? [] : observer.vanished();
     for (let from = 0; from < vanished.length; from += PLANS_AT_ONCE) {
+      await turns.share();
       const rows = vanished.slice(from, from + PLANS_AT_ONCE);
       const ids = await Promise.all(rows.map((row) => {
         const [basePlanId, planId] = this.#index.keyOf(row).split(":");

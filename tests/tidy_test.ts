@@ -5,9 +5,9 @@ const root = new URL("..", import.meta.url);
 /** Who may import whom (DESIGN.md, "Rooms"): a file where only one is allowed. */
 const ALLOWED: Record<string, readonly string[]> = {
   domain: [],
-  poller: ["domain", "store/port.ts"],
-  store: ["domain"],
-  catalogue: ["domain"],
+  poller: ["domain", "store/port.ts", "event_loop.ts"],
+  store: ["domain", "event_loop.ts"],
+  catalogue: ["domain", "event_loop.ts"],
   routes: ["domain", "catalogue", "store/port.ts"],
   telemetry: [],
   demo: [],
