@@ -1,7 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, equal } from "@std/assert";
 import fc from "fast-check";
 import { CHANGES_MAX, type Event, observePlan, unlistEvent } from "./event.ts";
-import { decodeEvent, encodeEvent } from "./event_codec.ts";
+import { decodeEvent, decodePlan, encodeEvent, encodePlan } from "./event_codec.ts";
 import type { Plan, SellMode } from "./plan.ts";
 import { type SellModePolicy, summarizeEvent, visiblePlan } from "./visibility.ts";
 
@@ -71,21 +71,54 @@ Deno.test("the policy ever keeps what was ever online, with its values when last
   );
 });
 
-Deno.test("both policies agree with a model that looks back over all polls", () => {
-  const poll = fc.record({
+/** Polls on a clock that moves on; a poll that does not list the event has no plan. */
+const polls = fc.array(
+  fc.record({
     step: fc.integer({ min: 0, max: 4 }),
+    isListed: fc.constantFrom(true, true, true, false),
     sellMode: fc.constantFrom<SellMode>("online", "offline"),
     title: fc.constantFrom("A", "B", "C"),
     end: fc.option(fc.integer({ min: 1, max: 20 })),
-  });
+  }),
+  { minLength: 1, maxLength: 60, size: "max" }, // "max": arrays stay under ten otherwise
+).map((drawn) => {
+  let day = 0;
+  return drawn.map(({ step, isListed, sellMode, title, end }, n) => ({
+    day: day += step,
+    plan: isListed || n === 0
+      ? plan({ sellMode, title, end: end === null ? null : end * 86_400 })
+      : null,
+  }));
+});
+
+/** What an event becomes over polls. The store leaves out those that list it again as it was. */
+function replayed(
+  history: { day: number; plan: Plan | null }[],
+  { skipsUnchanged }: { skipsUnchanged: boolean } = { skipsUnchanged: true },
+): Event {
+  let event: Event | null = null;
+  let lastListed = 0;
+  for (const { day, plan } of history) {
+    const now = day * DAY_MS;
+    if (plan === null) {
+      if (event!.lastSeen === null) event = unlistEvent(event!, lastListed, now);
+      continue;
+    }
+    lastListed = now;
+    const isUnchanged = event !== null && event.lastSeen === null && equal(event.plan, plan);
+    if (isUnchanged && skipsUnchanged) continue;
+    event = observePlan(event, { id: "x", provider: "test", plan, now });
+  }
+  return event!;
+}
+
+Deno.test("both policies agree with a model that looks back over all polls", () => {
+  const seen = { hidden: 0, online: 0, history: 0 };
   fc.assert(
-    fc.property(fc.array(poll, { minLength: 1, maxLength: 15 }), (polls) => {
-      let day = 0;
-      const history = polls.map(({ step, sellMode, title, end }) => ({
-        day: day += step,
-        plan: plan({ sellMode, title, end: end === null ? null : end * 86_400 }),
-      }));
-      const event = listed(history);
+    fc.property(polls, (all) => {
+      const event = replayed(all);
+      assertEquals(replayed(all, { skipsUnchanged: false }), event);
+      const history = all.filter((poll): poll is { day: number; plan: Plan } => poll.plan !== null);
       const lastOnline = history.findLast(({ plan }) => plan.sellMode === "online");
       assertEquals(visiblePlan(event, "ever"), lastOnline?.plan ?? null);
       // Offline ever since: at each of those polls it had to be over already.
@@ -93,9 +126,64 @@ Deno.test("both policies agree with a model that looks back over all polls", () 
       const stays = lastOnline !== undefined &&
         since.every(({ day, plan }) => (plan.end ?? plan.start) <= day * 86_400);
       assertEquals(visiblePlan(event, "latest"), stays ? history.at(-1)!.plan : null);
+      seen[!stays ? "hidden" : since.length === 0 ? "online" : "history"]++;
     }),
     { numRuns: 2_000 },
   );
+  assert(Math.min(...Object.values(seen)) > 50, `each case was drawn: ${JSON.stringify(seen)}`);
+});
+
+Deno.test("history is bounded, in order, and with what it dropped it is every change there was", () => {
+  let dropped = 0;
+  fc.assert(fc.property(polls, (all) => {
+    const { changes, changesDropped, firstSeen, lastSeen } = replayed(all);
+    const expected: number[] = [];
+    let before = all[0].plan, isListed = true;
+    for (const { day, plan } of all.slice(1)) {
+      const differs = plan !== null && encodePlan(plan) !== encodePlan(before!);
+      if (differs || (plan !== null) !== isListed) expected.push(day * DAY_MS);
+      before = plan ?? before;
+      isListed = plan !== null;
+    }
+    assertEquals(changes.map(({ at }) => at), expected.slice(-CHANGES_MAX));
+    assertEquals(changesDropped, Math.max(0, expected.length - CHANGES_MAX));
+    assertEquals(firstSeen, all[0].day * DAY_MS);
+    const last = all.findLast(({ plan }) => plan !== null)!;
+    assertEquals(lastSeen, isListed ? null : last.day * DAY_MS);
+    dropped += changesDropped;
+    // Each change begins where the one before it ended.
+    const values = new Map<string, unknown>();
+    for (const { fields } of changes) {
+      for (const [name, { from, to }] of Object.entries(fields)) {
+        assertNotEquals(from, to);
+        if (values.has(name)) assertEquals(from, values.get(name), name);
+        values.set(name, to);
+      }
+    }
+  }));
+  assert(dropped > 0, "no history was long enough to be cut");
+});
+
+Deno.test("a change of the zones alone is a change, also when their number and prices stay", () => {
+  const zone = { id: "1", capacity: 4, price: 20, name: "Platea", numbered: true };
+  const before = plan({ zones: [zone] });
+  const event = listed([{ day: 1, plan: before }, {
+    day: 2,
+    plan: plan({ zones: [{ ...zone, capacity: 3 }] }),
+  }]);
+  assertEquals(event.changes, [{ at: 2 * DAY_MS, fields: { zones: { from: 1, to: 1 } } }]);
+});
+
+Deno.test("a sighting changes neither the event that was kept nor the plan that was seen", () => {
+  fc.assert(fc.property(polls, polls, (first, then) => {
+    const kept = replayed(first);
+    const before = structuredClone(kept);
+    const seen = then[0].plan!;
+    const seenBefore = structuredClone(seen);
+    observePlan(kept, { id: "x", provider: "other", plan: seen, now: 0 });
+    unlistEvent(kept, 0, 0);
+    assertEquals([kept, seen], [before, seenBefore]);
+  }));
 });
 
 Deno.test("history keeps the last changes, and counts those that it dropped", () => {
@@ -118,11 +206,23 @@ Deno.test("an event that is unlisted and listed again has both in its history, a
 });
 
 Deno.test("an event is read as it was written, whatever its texts hold", () => {
-  const text = fc.string({ unit: "binary", maxLength: 40 });
+  // Lone surrogates too: JSON escapes them.
+  const text = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 40 }),
+    fc.constantFrom("\ud83c", "\udfad\ud83c", '"],[', "\u2028", "\n\r\0", "__proto__"),
+  );
+  const time = fc.option(fc.integer());
   const plans = fc.record({
+    basePlanId: text,
+    planId: text,
     title: text,
+    sellMode: fc.constantFrom<SellMode>("online", "offline"),
     organizerCompanyId: fc.option(text),
-    end: fc.option(fc.integer()),
+    start: fc.integer(),
+    end: time,
+    sellFrom: time,
+    sellTo: time,
+    soldOut: fc.boolean(),
     zones: fc.array(fc.record({
       id: text,
       capacity: fc.option(fc.nat()),
@@ -131,14 +231,28 @@ Deno.test("an event is read as it was written, whatever its texts hold", () => {
       numbered: fc.boolean(),
     })),
   });
+  // The times of a history are written out, which needs years 0001 to 9999.
+  const inTime = plans.map((one) => ({
+    ...one,
+    start: 0,
+    end: null,
+    sellFrom: null,
+    sellTo: null,
+  }));
   fc.assert(fc.property(plans, plans, (a, b) => {
-    const event = listed([{ day: 1, plan: plan(a) }, {
-      day: 2,
-      plan: plan({ ...b, sellMode: "offline" }),
-    }]);
-    const encoded = encodeEvent({ ...event, id: crypto.randomUUID() });
-    assertEquals(encodeEvent(decodeEvent(encoded)), encoded);
-    assertEquals({ ...decodeEvent(encoded), id: "x" }, event);
-    assertEquals(encoded.includes("\n"), false, "a line");
+    assertEquals(decodePlan(encodePlan(a)), a);
+    assertEquals(encodePlan(a) === encodePlan(b), equal(a, b), "equal plans, equal texts");
+    assertEquals(encodePlan(structuredClone(a)), encodePlan(a));
+  }));
+  fc.assert(fc.property(inTime, inTime, text, (a, b, provider) => {
+    const id = crypto.randomUUID();
+    const first = observePlan(null, { id, provider, plan: a, now: 1 });
+    const second = observePlan(first, { id, provider: "other", plan: b, now: 2 });
+    for (const event of [first, second, unlistEvent(second, 2, 3)]) {
+      const encoded = encodeEvent(event);
+      assertEquals(decodeEvent(encoded), event);
+      assertEquals(encoded.includes("\n"), false, "a line");
+      assertEquals(encoded.slice(2, 38), id, "that begins with the id");
+    }
   }));
 });

@@ -54,7 +54,9 @@ async function shown(store: Store): Promise<{ version: number; events: string[] 
   const stop = new AbortController();
   for await (const { version, events } of store.follow(stop.signal)) {
     stop.abort();
-    return { version, events: [...events].sort() };
+    // An id may occur twice while a version is being brought up; the last one counts.
+    const byId = new Map([...events].map((text) => [decodeEvent(text).id, text]));
+    return { version, events: [...byId.values()].sort() };
   }
   throw new Error("the store showed nothing");
 }

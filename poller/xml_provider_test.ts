@@ -1,20 +1,25 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { serveDemoProvider } from "../demo/mod.ts";
+import type { FeedValidators } from "../store/port.ts";
 import { FeedError, ProviderError } from "./provider.ts";
 import { XmlProvider, type XmlProviderOptions } from "./xml_provider.ts";
 
 const FEED = '<planList><output><base_plan base_plan_id="1" sell_mode="online" title="t">' +
   '<plan plan_id="2" plan_start_date="2021-06-30T21:00:00"/></base_plan></output></planList>';
-const none = { etag: null, lastModified: null };
+const none: FeedValidators = { etag: null, lastModified: null };
+const sink = { observe: () => {}, reject: () => {} };
+const neverAborted = new AbortController().signal;
 
 /** Reads once from a server that answers with `handler`. */
 async function readFrom(
   handler: (request: Request) => Response | Promise<Response>,
   options: Partial<XmlProviderOptions> & {
-    validators?: typeof none | { etag: string; lastModified: null };
+    validators?: FeedValidators;
+    signal?: AbortSignal;
   } = {},
 ) {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
-  const { validators = none, ...rest } = options;
+  const { validators = none, signal = neverAborted, ...rest } = options;
   const provider = new XmlProvider({
     url: `http://127.0.0.1:${server.addr.port}/feed`,
     timeoutMs: 5_000,
@@ -22,9 +27,9 @@ async function readFrom(
     ...rest,
   });
   let plans = 0;
-  const sink = { observe: () => plans++, reject: () => {} };
+  const counting = { observe: () => plans++, reject: () => {} };
   try {
-    return { result: await provider.read(validators, sink, new AbortController().signal), plans };
+    return { result: await provider.read(validators, counting, signal), plans };
   } finally {
     await server.shutdown();
   }
@@ -58,12 +63,52 @@ Deno.test("a feed that has not changed since is not sent again", async () => {
   assertEquals(error.isTransient, false);
 });
 
+Deno.test("a feed with a date and no tag is asked for by its date", async () => {
+  const lastModified = "Fri, 20 Nov 2026 19:00:00 GMT";
+  const asked: (string | null)[] = [];
+  const handler = ({ headers }: Request) => {
+    asked.push(headers.get("if-none-match"), headers.get("if-modified-since"));
+    return new Response(null, { status: 304 });
+  };
+  const { result } = await readFrom(handler, { validators: { etag: null, lastModified } });
+  assertEquals(result, { kind: "not_modified" });
+  assertEquals(asked, [null, lastModified]);
+});
+
+Deno.test("the demo provider's own 304 is understood, and its feed when it has changed", async () => {
+  await using demo = serveDemoProvider({ plans: 40, changeShare: 0.5, seasonSpeed: 0 });
+  const provider = new XmlProvider({ url: demo.url, timeoutMs: 5_000, bytesMax: 1e7 });
+  const first = await provider.read(none, sink, neverAborted);
+  assert(first.kind === "feed");
+  const { etag, lastModified } = first.validators;
+  assert(etag !== null && lastModified !== null);
+  for (
+    const validators of [first.validators, { etag, lastModified: null }, {
+      etag: null,
+      lastModified,
+    }]
+  ) {
+    assertEquals(await provider.read(validators, sink, neverAborted), { kind: "not_modified" });
+  }
+  demo.provider.advance();
+  assertEquals((await provider.read(first.validators, sink, neverAborted)).kind, "feed");
+});
+
 Deno.test("another status than 200 is an error, and whether to ask again soon depends on it", async () => {
   for (
-    const [status, isTransient] of [[503, true], [500, true], [429, true], [404, false], [
-      204,
-      false,
-    ]] as const
+    const [status, isTransient] of [
+      [503, true],
+      [500, true],
+      [429, true],
+      [408, true],
+      [404, false],
+      [
+        401,
+        false,
+      ],
+      [204, false],
+      [206, false],
+    ] as const
   ) {
     const error = await assertRejects(
       () => readFrom(() => new Response(null, { status })),
@@ -96,14 +141,62 @@ Deno.test("a request that takes too long is broken off, before its answer and wi
   }
 });
 
+Deno.test("the caller breaks a request off, before its answer and within it", async () => {
+  for (const isAnswered of [false, true]) {
+    const stop = new AbortController();
+    const gone = Promise.withResolvers<void>();
+    const handler = async (request: Request) => {
+      request.signal.addEventListener("abort", () => gone.resolve());
+      setTimeout(() => stop.abort(), 20);
+      if (!isAnswered) {
+        await gone.promise;
+        return new Response();
+      }
+      return new Response(endless(FEED.slice(0, 50), gone.resolve));
+    };
+    await assertRejects(() => readFrom(handler, { signal: stop.signal }), ProviderError);
+    await gone.promise; // the server sees it too: the connection is not left open
+  }
+});
+
 Deno.test("a feed larger than allowed is refused while it is read", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  const bytes = { sent: 0 };
   const error = await assertRejects(
-    () => readFrom(() => new Response(FEED + " ".repeat(1e6)), { bytesMax: 100_000 }),
+    () =>
+      readFrom(
+        () =>
+          new Response(
+            endless(`${FEED.slice(0, 50)}${" ".repeat(65_536)}`, cancelled.resolve, bytes),
+          ),
+        { bytesMax: 100_000 },
+      ),
     FeedError,
     "PROVIDER_MAX_BYTES",
   );
   assertEquals(error.code, "feed_too_large");
+  await cancelled.promise;
+  // What the sockets of both sides buffer comes on top of the limit.
+  assert(bytes.sent < 50e6, `${bytes.sent} bytes were sent`);
 });
+
+/** A body of a text and then spaces for ever; says when nobody reads it any more. */
+function endless(text: string, onCancel: () => void, count = { sent: 0 }) {
+  const first = new TextEncoder().encode(text);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      // A turn of the event loop each, so that a reader that leaves is heard.
+      await new Promise<void>((resolve) => timer = setTimeout(resolve, 0));
+      controller.enqueue(count.sent === 0 ? first : new Uint8Array(first.length).fill(32));
+      count.sent += first.length;
+    },
+    cancel() {
+      clearTimeout(timer);
+      onCancel();
+    },
+  });
+}
 
 const gzip = (stream: ReadableStream<Uint8Array<ArrayBuffer>>) =>
   new Response(stream.pipeThrough(new CompressionStream("gzip"))).arrayBuffer();
@@ -123,6 +216,81 @@ Deno.test("a compressed feed is read, and a compression bomb is refused early", 
   assert(/compression bomb/.test(error.message), error.message);
 });
 
+Deno.test("a compressed feed of unknown length is bounded by the size after decompression", async () => {
+  await using demo = serveDemoProvider({ fault: "gzip-bomb" });
+  const provider = new XmlProvider({ url: demo.url, timeoutMs: 10_000, bytesMax: 2e6 });
+  const error = await assertRejects(() => provider.read(none, sink, neverAborted), FeedError);
+  assertEquals(error.code, "feed_too_large");
+});
+
+Deno.test("a compressed feed that is cut short or damaged is an error, never a feed", async () => {
+  const whole = new Uint8Array(await gzip(new Blob([FEED]).stream()));
+  const damaged = whole.slice();
+  damaged[whole.length >> 1] ^= 0xff;
+  for (const bytes of [whole.slice(0, whole.length >> 1), whole.slice(0, -4), damaged]) {
+    const headers = { "content-encoding": "gzip" };
+    const error = await assertRejects(() => readFrom(() => new Response(bytes, { headers })));
+    assert(error instanceof ProviderError || error instanceof FeedError, String(error));
+  }
+});
+
+Deno.test("a connection that is cut within the body is an error worth another try", async () => {
+  const chunked = (text: string) =>
+    `transfer-encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n`;
+  for (
+    const rest of [`content-length: ${FEED.length + 1}\r\n\r\n${FEED}`, chunked(FEED), "content-"]
+  ) {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const answered = (async () => {
+      using connection = await listener.accept();
+      await connection.read(new Uint8Array(4_096));
+      await connection.write(new TextEncoder().encode(`HTTP/1.1 200 OK\r\n${rest}`));
+    })();
+    const url = `http://127.0.0.1:${listener.addr.port}/feed`;
+    const provider = new XmlProvider({ url, timeoutMs: 5_000, bytesMax: 1e6 });
+    const error = await assertRejects(
+      () => provider.read(none, sink, neverAborted),
+      ProviderError,
+      provider.name,
+    );
+    assertEquals([error.code, error.isTransient], ["provider_unreachable", true], rest);
+    await answered;
+  }
+});
+
+Deno.test("a redirect is followed, and one in circles is an error", async () => {
+  const { result } = await readFrom(({ url }) =>
+    new URL(url).pathname === "/feed"
+      ? new Response(null, { status: 302, headers: { location: "/moved" } })
+      : new Response(FEED)
+  );
+  assertEquals(result.kind, "feed");
+  const error = await assertRejects(
+    () => readFrom(({ url }) => new Response(null, { status: 302, headers: { location: url } })),
+    ProviderError,
+    "redirect",
+  );
+  assertEquals(error.code, "provider_unreachable");
+});
+
+Deno.test("what listens but does not speak HTTP is an error that names the provider", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const answered = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(4_096));
+    await connection.write(new TextEncoder().encode("220 mail.example ESMTP\r\n"));
+  })();
+  const url = `http://127.0.0.1:${listener.addr.port}/feed`;
+  const provider = new XmlProvider({ url, timeoutMs: 5_000, bytesMax: 1e6 });
+  const error = await assertRejects(
+    () => provider.read(none, sink, neverAborted),
+    ProviderError,
+    provider.name,
+  );
+  assertEquals(error.code, "provider_unreachable");
+  await answered;
+});
+
 Deno.test("a port where nothing listens is an error that names the provider", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
@@ -130,11 +298,12 @@ Deno.test("a port where nothing listens is an error that names the provider", as
   const url = `http://user:secret@127.0.0.1:${port}/feed?key=secret`;
   const provider = new XmlProvider({ url, timeoutMs: 1_000, bytesMax: 1e6 });
   assertEquals(provider.name, `http://127.0.0.1:${port}/feed`, "without its secrets");
-  const sink = { observe: () => {}, reject: () => {} };
   const error = await assertRejects(
-    () => provider.read(none, sink, new AbortController().signal),
+    () => provider.read(none, sink, neverAborted),
     ProviderError,
     provider.name,
   );
   assertEquals([error.code, error.isTransient], ["provider_unreachable", true]);
+  assert(/refused/i.test(error.message), `it says why: ${error.message}`);
+  assert(!error.message.includes("secret"), `it keeps the secrets: ${error.message}`);
 });
