@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { FAULT_NAMES, serveDemoProvider } from "../demo/mod.ts";
 import { decodeEvent, type Plan } from "../domain/mod.ts";
 import { type PollRecord, Store } from "../store/mod.ts";
-import { ATTEMPTS_MAX, BREAKER_FAILURES } from "./limits.ts";
+import { ATTEMPTS_MAX, BREAKER_FAILURES, RETRY_PAUSE_MAX_MS } from "./limits.ts";
 import { type BreakerState, Poller } from "./poller.ts";
 import {
   FeedError,
@@ -17,6 +17,19 @@ const feedOf = (url: string, name = "demo") =>
   new XmlProvider({ url, name, timeoutMs: 400, bytesMax: 50e6 });
 
 type Told = (call: number, sink: FeedSink, signal: AbortSignal) => Promise<FeedResult>;
+
+/** Fails what still runs when it passes. */
+class Deadline implements Disposable {
+  readonly #end = Promise.withResolvers<never>();
+  readonly passed = this.#end.promise;
+  readonly #timer;
+  constructor(ms: number) {
+    this.#timer = setTimeout(() => this.#end.reject(new Error(`not done after ${ms} ms`)), ms);
+  }
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}
 
 /** A provider that does as it is told: the outside, without a socket. */
 class ToldProvider implements Provider {
@@ -301,7 +314,12 @@ Deno.test("stopping ends a pause between attempts, and nothing is asked or repor
   });
   const poller = new Poller({
     providers: [provider],
-    store,
+    store: {
+      beginPoll(name) {
+        events.push("begin");
+        return store.beginPoll(name);
+      },
+    },
     retryPauseMs: 3_600_000,
     onPoll: () => events.push("poll"),
     onStandby: () => events.push("standby"),
@@ -311,18 +329,22 @@ Deno.test("stopping ends a pause between attempts, and nothing is asked or repor
   await asked.promise;
   // The rejection travels a few steps until the pause begins; stopping before that must do as well.
   await new Promise((resolve) => setTimeout(resolve, 20));
-  await poller.stop();
-  assertEquals([await poll, provider.calls, events], [[], 1, []]);
+  // The pause is at least half of RETRY_PAUSE_MAX_MS; stopping must not wait for it.
+  using deadline = new Deadline(RETRY_PAUSE_MAX_MS / 2.5);
+  await Promise.race([poller.stop(), deadline.passed]);
+  assertEquals([await poll, provider.calls, events], [[], 1, ["begin"]]);
   assertEquals(await store.polls(10), []);
 });
 
 Deno.test("stopping at any step of a poll leaves no trace, and never hangs", async () => {
+  const askedTooLate: number[] = [];
   for (let steps = 0; steps < 40; steps++) {
     await using store = await Store.open({ path: ":memory:", providers: ["told"] });
     const provider = new ToldProvider(
       "told",
       (_call, sink, signal) =>
         new Promise((_resolve, reject) => {
+          if (signal.aborted) askedTooLate.push(steps);
           signal.throwIfAborted();
           sink.observe(planCalled("1"));
           signal.addEventListener("abort", () => reject(signal.reason));
@@ -337,6 +359,7 @@ Deno.test("stopping at any step of a poll leaves no trace, and never hangs", asy
     await poller.stop();
     assertEquals([await poll, await store.polls(10)], [[], []], `after ${steps} steps`);
   }
+  assertEquals(askedTooLate, [], "a provider is not asked after the stop");
 });
 
 Deno.test("a store that fails is reported, and the next poll finds it again", async () => {

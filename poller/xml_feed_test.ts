@@ -252,6 +252,9 @@ Deno.test("a long title is cut, and not within a character", async () => {
 });
 
 Deno.test("what the feed has besides does not matter", async () => {
+  const elsewhere =
+    `<archive><base_plan base_plan_id="9"><plan plan_id="9" ${times}/></base_plan></archive>`;
+  assertEquals((await read(`<planList>${elsewhere}<output/></planList>`)).plans, []);
   const { plans } = await read(
     "\uFEFF" +
       feed(

@@ -93,7 +93,7 @@ export class XmlProvider implements Provider {
 /** What went wrong with a request, down to its cause ("fetch failed" alone says nothing), without URLs: they may hold a key. */
 function reasonOf({ message, cause }: Error): string {
   const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-  return reason.replace(/ for url \(\S*\)/g, "").replace(/https?:\/\/\S+/g, "(a URL)");
+  return reason.replace(/https?:\/\/\S+?(?=[)']?:?(?:\s|$))/g, "a URL");
 }
 
 function requestHeaders(validators: FeedValidators): Headers {

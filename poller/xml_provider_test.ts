@@ -154,7 +154,11 @@ Deno.test("the caller breaks a request off, before its answer and within it", as
       }
       return new Response(endless(FEED.slice(0, 50), gone.resolve));
     };
-    await assertRejects(() => readFrom(handler, { signal: stop.signal }), ProviderError);
+    const error = await assertRejects(
+      () => readFrom(handler, { signal: stop.signal }),
+      ProviderError,
+    );
+    assertEquals(error.code, "provider_unreachable", "and not a timeout");
     await gone.promise; // the server sees it too: the connection is not left open
   }
 });
@@ -271,6 +275,14 @@ Deno.test("a redirect is followed, and one in circles is an error", async () => 
     "redirect",
   );
   assertEquals(error.code, "provider_unreachable");
+  const nowhere = await assertRejects(
+    () =>
+      readFrom(() =>
+        new Response(null, { status: 302, headers: { location: "http://[x?key=secret" } })
+      ),
+    ProviderError,
+  );
+  assert(!nowhere.message.includes("secret"), nowhere.message);
 });
 
 Deno.test("what listens but does not speak HTTP is an error that names the provider", async () => {
@@ -295,7 +307,7 @@ Deno.test("a port where nothing listens is an error that names the provider", as
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
-  const url = `http://user:secret@127.0.0.1:${port}/feed?key=secret`;
+  const url = `http://user:secret@127.0.0.1:${port}/feed?key=(secret)secret`;
   const provider = new XmlProvider({ url, timeoutMs: 1_000, bytesMax: 1e6 });
   assertEquals(provider.name, `http://127.0.0.1:${port}/feed`, "without its secrets");
   const error = await assertRejects(
