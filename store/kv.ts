@@ -1,4 +1,4 @@
-import { RETRY_PAUSE_MAX_MS, RETRY_PAUSE_MS, TRIES_MAX } from "./limits.ts";
+import { LOCK_WAIT_MAX_MS, RETRY_PAUSE_MAX_MS, RETRY_PAUSE_MS, TRIES_MAX } from "./limits.ts";
 
 /** What went wrong with the store. */
 export type StoreErrorCode = "store_locked" | "store_full" | "store_failed" | "lease_lost";
@@ -15,11 +15,13 @@ export class StoreError extends Error {
 
 /**
  * Runs an operation of Deno KV, again when it fails for a reason that passes: "database is locked", a lost
- * connection. A full disk is tried less long, since space seldom returns within a second.
+ * connection. A lock is waited for by time, since whoever holds it may hold it for many tries; a full disk is tried
+ * less long, since space seldom returns within a second.
  *
  * @throws {StoreError} When the tries are used up
  */
 export async function retrying<T>(what: string, operation: () => Promise<T>): Promise<T> {
+  const lockedUntil = performance.now() + LOCK_WAIT_MAX_MS;
   for (let attempt = 1;; attempt++) {
     try {
       return await operation();
@@ -27,7 +29,10 @@ export async function retrying<T>(what: string, operation: () => Promise<T>): Pr
       if (error instanceof StoreError) throw error;
       const cause = error as Error;
       const code = storeErrorCode(cause);
-      if (attempt >= (code === "store_full" ? 3 : TRIES_MAX) || isFinal(cause)) {
+      const isOver = code === "store_locked"
+        ? performance.now() > lockedUntil
+        : attempt >= (code === "store_full" ? 3 : TRIES_MAX);
+      if (isOver || isFinal(cause)) {
         throw new StoreError(code, `${what}: ${cause.message}${remedies[code] ?? ""}`, { cause });
       }
       const pause = Math.min(RETRY_PAUSE_MS * 2 ** (attempt - 1), RETRY_PAUSE_MAX_MS);

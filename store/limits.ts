@@ -21,7 +21,9 @@ export const READ_RESTARTS_MAX = 8;
 export const POLLS_KEPT = 500;
 /** Rejected plans kept; past it they are still counted, not stored. */
 export const REJECTIONS_KEPT = 10_000;
-/** Tries of one commit or read that fails; then a StoreError goes to the caller. */
+/** How long one commit or read waits for another process to unlock the SQLite file; then a StoreError goes to the caller. */
+export const LOCK_WAIT_MAX_MS = 8_000;
+/** Tries of one commit or read that fails for another reason; then a StoreError goes to the caller. */
 export const TRIES_MAX = 10;
 /** Pause before the second try, doubled for each further one up to RETRY_PAUSE_MAX_MS, with jitter. */
 export const RETRY_PAUSE_MS = 10;

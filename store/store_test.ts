@@ -315,30 +315,37 @@ Deno.test({
   },
 });
 
-Deno.test("while another process locks the file now and then, polls complete", async () => {
+Deno.test("while another process locks the file for seconds at a time, polls wait and complete", async () => {
   await withFile(async (path) => {
     await using store = await Store.open({ path, providers: [PROVIDER] });
-    const hammer = new Deno.Command(Deno.execPath(), {
+    const locker = new Deno.Command(Deno.execPath(), {
       args: [
         "eval",
-        `const kv = await Deno.openKv(${JSON.stringify(path)});
-         const end = Date.now() + 2_000;
-         for (let n = 0; Date.now() < end; n++) {
-           try { await kv.atomic().check({ key: ["none"], versionstamp: null }).set(["x", n], n).commit(); } catch { /* locked */ }
-         }
-         kv.close();`,
+        `import { DatabaseSync } from "node:sqlite";
+         const database = new DatabaseSync(${JSON.stringify(path)}, { timeout: 5_000 });
+         const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+         for (const held of [2_500, 100, 100]) {
+           database.exec("BEGIN IMMEDIATE");
+           console.log("locked");
+           await pause(held);
+           database.exec("COMMIT");
+           await pause(300);
+         }`,
       ],
-      stdout: "null",
+      stdout: "piped",
     }).spawn();
-    let polls = 0;
-    const end = Date.now() + 1_500;
-    while (Date.now() < end) {
-      const record = await storePoll(store, numberedPlans(200, ++polls));
+    const output = locker.stdout.getReader();
+    await output.read();
+    const begun = performance.now();
+    for (let poll = 1; poll <= 4; poll++) {
+      const record = await storePoll(store, numberedPlans(200, poll));
       assertEquals(record.outcome, "changed");
+      if (poll === 1) assertGreater(performance.now() - begun, 1_500, "the file was not locked");
     }
-    await hammer.status;
+    await output.cancel();
+    assertEquals((await locker.status).success, true);
     await store.settled();
     const { version, titles } = await readFirst(store);
-    assertEquals([version, new Set(titles.values())], [polls, new Set([String(polls)])]);
+    assertEquals([version, new Set(titles.values())], [4, new Set(["4"])]);
   });
 });
