@@ -39,4 +39,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["deno", "eval", "--no-config", "--no-lock", "const r = await fetch(`http://127.0.0.1:${Deno.env.get('PORT') ?? 8080}/health`); Deno.exit(r.ok ? 0 : 1)"]
 ENTRYPOINT ["deno", "run", "--cached-only", "--frozen", "--v8-flags=--max-semi-space-size=8", "--no-prompt", \
-  "--allow-net", "--allow-env", "--allow-read=/app,/data", "--allow-write=/data", "--allow-sys", "main.ts"]
+  "--allow-net", "--allow-env", "--allow-read=/app,/data", "--allow-write=/data", "--allow-sys", "--allow-ffi", "main.ts"]

@@ -18,10 +18,16 @@ const TURN_MS = 8;
  */
 export class Turns {
   #since = performance.now();
+  readonly #turnMs: number;
+
+  /** @param turnMs How long a turn is; `Infinity` where nobody else needs the event loop */
+  constructor(turnMs: number = TURN_MS) {
+    this.#turnMs = turnMs;
+  }
 
   /** Gives the others a turn, if this work has had the event loop for long enough. */
   async share(): Promise<void> {
-    if (performance.now() - this.#since < TURN_MS) return;
+    if (performance.now() - this.#since < this.#turnMs) return;
     await new Promise((resolve) => setTimeout(resolve));
     this.#since = performance.now();
   }

@@ -5,6 +5,7 @@
  */
 import { dirname } from "node:path";
 import { Catalogue } from "./catalogue/mod.ts";
+import { builderStarter } from "./catalogue_thread.ts";
 import { createDemoProvider, serveDemoProvider } from "./demo/mod.ts";
 import denoJson from "./deno.json" with { type: "json" };
 import { type BreakerState, Poller, type Provider, schedule, XmlProvider } from "./poller/mod.ts";
@@ -23,6 +24,7 @@ import {
   searchRoute,
   streamRoute,
 } from "./routes/mod.ts";
+import { chooseMemory } from "./memory_source.ts";
 import { type RunningServer, serve } from "./server.ts";
 import { readSettings, type Settings, SettingsError, settingsHelp } from "./settings.ts";
 import { type PollRecord, Store } from "./store/mod.ts";
@@ -72,7 +74,13 @@ async function run(): Promise<void> {
     providers: names,
     onError: (error) => log.error("The store cannot be read: {error}", { error: describe(error) }),
   });
-  const catalogue = new Catalogue({ storeId: store.id, policy: settings.sellModePolicy });
+  const memory = chooseMemory();
+  const catalogue = new Catalogue({
+    storeId: store.id,
+    policy: settings.sellModePolicy,
+    source: memory.source,
+    startBuilder: builderStarter(settings.sellModePolicy, memory.source),
+  });
   const feed = new ChangeFeed();
   const breakers: Record<string, BreakerState> = Object.fromEntries(
     names.map((name) => [name, "closed"]),
@@ -214,7 +222,7 @@ async function run(): Promise<void> {
   const adminServer = edge === null
     ? listen(admin, settings.adminHost, settings.adminPort, "admin")
     : null;
-  announce(publicServer, adminServer, kvPath, names);
+  announce(publicServer, adminServer, kvPath, names, memory.problem);
   stopOnSignals(async () => {
     const deadline = performance.now() + settings.shutdownTimeoutMs;
     stopping.abort();
@@ -230,6 +238,7 @@ async function run(): Promise<void> {
       Promise.all([following, store.close()]),
       Math.max(1_000, deadline - performance.now()),
     );
+    catalogue.close();
     metrics.stop();
   });
 
@@ -239,25 +248,40 @@ async function run(): Promise<void> {
   await pollNow();
 }
 
-/** Carries every change of the store into the catalogue, one after the other. */
+/**
+ * Carries every change of the store into the catalogue, one after the other. When an edition cannot be built, the last
+ * one stays and everything is read again.
+ */
 async function follow(
   store: Store,
   catalogue: Catalogue,
   feed: ChangeFeed,
   onLoaded: () => void,
 ): Promise<void> {
-  for await (const change of store.follow(stopping.signal)) {
-    const before = catalogue.edition?.version;
-    await catalogue.publish(change);
-    const { version, added, changed } = change;
-    if (before === undefined) {
-      logger("catalogue").info("Loaded {events} events, version {version}", {
-        events: catalogue.size,
-        version,
-      });
-      onLoaded();
-    } else if (version !== before) {
-      feed.publish({ version, added, changed });
+  let failures = 0;
+  while (!stopping.signal.aborted) {
+    try {
+      for await (const change of store.follow(stopping.signal)) {
+        const before = catalogue.edition?.version;
+        const { version } = change;
+        const { added, changed } = await catalogue.publish(change);
+        failures = 0;
+        if (before === undefined) {
+          logger("catalogue").info("Loaded {events} events, version {version}", {
+            events: catalogue.size,
+            version,
+          });
+          onLoaded();
+        } else if (version !== before) {
+          feed.publish({ version, added, changed });
+        }
+      }
+    } catch (error) {
+      logger("catalogue").error("{error}; everything is read again", { error: describe(error) });
+      // The first time at once: a host without threads builds in this one from now on.
+      const pauseMs = failures === 0 ? 0 : Math.min(1_000 * 2 ** failures, 60_000);
+      failures++;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 }
@@ -318,6 +342,7 @@ function announce(
   adminServer: RunningServer | null,
   kvPath: string | undefined,
   names: string[],
+  memoryProblem: string | null,
 ): void {
   const scheme = settings.certFile === null ? "http" : "https";
   const base = `${scheme}://${reachable(settings.host)}:${publicServer.port}`;
@@ -333,6 +358,9 @@ function announce(
   }
   log.info("Transport: deno (Deno.serve; the native listener is not in this version)");
   log.info("Store: {path}", { path: kvPath ?? "the host's own KV" });
+  log.debug("Catalogue: in {memory}", {
+    memory: memoryProblem === null ? "mapped memory" : `shared buffers (${memoryProblem})`,
+  });
   log.info("Polling {providers} every {seconds} s by {scheduled}", {
     providers: names.join(", "),
     seconds: settings.pollIntervalMs / 1_000,

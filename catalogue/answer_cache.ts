@@ -1,13 +1,15 @@
-import { ANSWER_CACHE_BYTES_MAX } from "./limits.ts";
+import { ANSWER_CACHE_BYTES_MAX, ANSWER_OVERHEAD_BYTES, QUERIES_REMEMBERED_MAX } from "./limits.ts";
 
 /**
- * Answers by query string, within a budget of bytes. Two generations: what is used while the young one fills moves
- * into it, and when it is full the old one is dropped whole. One Map operation a hit, nothing to keep in order.
+ * Bodies of answers by query string, within a budget of bytes. Two generations: what is used while the young one fills
+ * moves into it, and when it is full the old one is dropped whole. One Map operation a hit, nothing to keep in order.
+ * A query that is asked once is not worth its room, so an answer is kept from the second time on.
  */
-export class AnswerCache<T extends { readonly cost: number }> {
-  #young = new Map<string, T>();
-  #old = new Map<string, T>();
+export class AnswerCache {
+  #young = new Map<string, Uint8Array<ArrayBuffer>>();
+  #old = new Map<string, Uint8Array<ArrayBuffer>>();
   #youngBytes = 0;
+  #askedOnce = new Set<string>();
   readonly #generationBytes: number;
 
   /** @param bytesMax The budget of both generations */
@@ -15,25 +17,35 @@ export class AnswerCache<T extends { readonly cost: number }> {
     this.#generationBytes = bytesMax / 2;
   }
 
-  /** The answer kept under a key, or `undefined`. */
-  get(key: string): T | undefined {
-    const found = this.#young.get(key);
+  /** The body kept under a query, or `undefined`. */
+  get(query: string): Uint8Array<ArrayBuffer> | undefined {
+    const found = this.#young.get(query);
     if (found !== undefined) return found;
-    const old = this.#old.get(key);
-    if (old !== undefined) this.set(key, old);
+    const old = this.#old.get(query);
+    if (old !== undefined) this.#keep(query, old);
     return old;
   }
 
-  /** Keeps an answer, unless it alone would fill a generation. */
-  set(key: string, value: T): void {
-    const bytes = value.cost + key.length * 2;
+  /** Offers a body that was not there; whether it is kept is the cache's choice. */
+  offer(query: string, body: Uint8Array<ArrayBuffer>): void {
+    if (this.#askedOnce.delete(query)) {
+      this.#keep(query, body);
+      return;
+    }
+    if (this.#askedOnce.size === QUERIES_REMEMBERED_MAX) this.#askedOnce.clear();
+    this.#askedOnce.add(query);
+  }
+
+  #keep(query: string, body: Uint8Array<ArrayBuffer>): void {
+    const bytes = body.length + query.length * 2 + ANSWER_OVERHEAD_BYTES;
+    // One that alone would fill a generation is not kept.
     if (bytes > this.#generationBytes) return;
     if (this.#youngBytes + bytes > this.#generationBytes) {
       this.#old = this.#young;
       this.#young = new Map();
       this.#youngBytes = 0;
     }
-    this.#young.set(key, value);
+    this.#young.set(query, body);
     this.#youngBytes += bytes;
   }
 }

@@ -1,16 +1,11 @@
-import {
-  decodeEvent,
-  type Event,
-  type EventSummary,
-  type Instant,
-  type SellModePolicy,
-  summarizeEvent,
-} from "../domain/mod.ts";
+import type { Event, Instant, SellModePolicy } from "../domain/mod.ts";
 import { Turns } from "../event_loop.ts";
-import { buildEdition, EMPTY_COLUMNS } from "./builder.ts";
+import { type Builder, EditionBuilder } from "./builder.ts";
 import type { Edition } from "./edition.ts";
-import { BUILD_STEP_EVENTS } from "./limits.ts";
-import { TextArena } from "./text_arena.ts";
+import { GatherList } from "./gather_list.ts";
+import { LINES_BYTES } from "./limits.ts";
+import { type MemorySource, sharedMemorySource } from "./memory.ts";
+import { BuiltMemory, Publication } from "./publication.ts";
 
 /** A step of the catalogue, as the store gives it. */
 export interface CatalogueStep {
@@ -23,6 +18,28 @@ export interface CatalogueStep {
   sightings: Readonly<Record<string, Instant>>;
 }
 
+/** What a step changed. */
+export interface CatalogueDifference {
+  /** Events that were not there before. */
+  added: number;
+  /** Events that are different now. */
+  changed: number;
+}
+
+/** How a catalogue is made. */
+export interface CatalogueOptions {
+  /** Keeps the ETags of different stores apart. */
+  storeId: string;
+  policy: SellModePolicy;
+  /** Where memory comes from; SharedArrayBuffers unless said otherwise. */
+  source?: MemorySource;
+  /** Starts what builds editions; they are built in this thread, a little at a time, unless said otherwise. */
+  startBuilder?: () => Builder;
+}
+
+const encoder = new TextEncoder();
+const NOTHING: CatalogueDifference = { added: 0, changed: 0 };
+
 /**
  * The read model: everything that requests need, in memory, one immutable {@linkcode Edition} a version.
  *
@@ -34,73 +51,129 @@ export interface CatalogueStep {
  *
  * const catalogue = new Catalogue({ storeId: "5f0c2a91", policy: "latest" });
  * await catalogue.publish({ version: 1, isComplete: true, events: [], sightings: {} });
- * const answer = catalogue.edition!.search({ range: UNBOUNDED, limit: null, after: null });
- * assertEquals(new TextDecoder().decode(answer.joined()!), '{"data":{"events":[]},"error":null}');
+ * const answer = catalogue.gatherList();
+ * catalogue.edition!.search({ range: UNBOUNDED, limit: null, after: null }, answer);
+ * assertEquals(new TextDecoder().decode(answer.joined()), '{"data":{"events":[]},"error":null}');
  * ```
  */
 export class Catalogue {
-  /** The current edition; `null` until the first one is published. */
-  edition: Edition | null = null;
   /** When each provider's feed was last read. */
   sightings: Readonly<Record<string, Instant>> = {};
-  readonly #policy: SellModePolicy;
   readonly #etagPrefix: string;
-  readonly #events = new TextArena();
+  readonly #source: MemorySource;
+  readonly #startBuilder: () => Builder;
+  readonly #publication = new Publication();
+  /** The builder and the memory that it announced; `null` after it failed. */
+  #building: { builder: Builder; memory: BuiltMemory } | null = null;
+  #compressing: Promise<void> = Promise.resolve();
 
-  /** @param options `storeId` keeps ETags of different stores apart */
-  constructor(options: { storeId: string; policy: SellModePolicy }) {
-    this.#policy = options.policy;
-    this.#etagPrefix = `${options.storeId}-${options.policy === "ever" ? "e" : "l"}`;
+  constructor({ storeId, policy, source = sharedMemorySource, startBuilder }: CatalogueOptions) {
+    this.#etagPrefix = `${storeId}-${policy === "ever" ? "e" : "l"}`;
+    this.#source = source;
+    this.#startBuilder = startBuilder ?? (() => new EditionBuilder({ policy, source }));
+  }
+
+  /** The current edition; `null` until the first one is published. */
+  get edition(): Edition | null {
+    return this.#publication.edition;
   }
 
   /** All events, the hidden ones included. */
   get size(): number {
-    return this.#events.size;
+    return this.edition?.events ?? 0;
   }
 
-  /** Bytes of the current edition and of the events behind it. */
+  /** Bytes of all editions that are kept, and of the events behind them. */
   get byteLength(): number {
-    return (this.edition?.byteLength ?? 0) + this.#events.byteLength;
+    return this.#publication.byteLength;
+  }
+
+  /** How many editions are kept only because answers from them are being sent. */
+  get pinned(): number {
+    return this.#publication.pinned;
   }
 
   /** An event by its id, visible or not; `null` when there is none. */
   event(id: string): Event | null {
-    const text = this.#events.get(id);
-    return text === undefined ? null : decodeEvent(text);
+    return this.edition?.event(id) ?? null;
+  }
+
+  /** A list for answers, the caller's to use again and to free. */
+  gatherList(): GatherList {
+    return new GatherList(this.#source);
   }
 
   /**
-   * Takes a step and swaps the edition. Requests get a turn while it is built, and see the last edition until the new
-   * one is whole. Steps must be published one after the other.
+   * Takes a step and swaps the edition. Requests see the last edition until the new one is whole. Its blocks are
+   * compressed after that, see {@linkcode Catalogue.settled}. Steps must be published one after the other.
+   *
+   * @returns What the step changed
+   * @throws {Error} If the builder failed: the edition stays, and the next step must be a complete one
    */
-  async publish(step: CatalogueStep): Promise<void> {
+  async publish(step: CatalogueStep): Promise<CatalogueDifference> {
     this.sightings = step.sightings;
-    if (this.edition?.version === step.version && !step.isComplete) return;
-    const summaries = new Map<string, EventSummary | null>();
-    const rows = new Map<string, number>();
-    const turns = new Turns();
-    let done = 0;
-    for (const text of step.events) {
-      const event = decodeEvent(text);
-      summaries.set(event.id, summarizeEvent(event, this.#policy));
-      const superseded = rows.get(event.id);
-      if (superseded !== undefined) this.#events.free(superseded);
-      rows.set(event.id, this.#events.add(text));
-      if (++done % BUILD_STEP_EVENTS === 0) await turns.share();
+    if (this.edition?.version === step.version && !step.isComplete) return NOTHING;
+    await this.#compressing;
+    if (this.#building === null && !step.isComplete && this.edition !== null) {
+      throw new Error("the builder of editions failed: it must be given everything there is");
     }
-    const visible = [...summaries.values()].filter((summary) => summary !== null);
-    const previous = step.isComplete ? null : this.edition;
-    this.edition = buildEdition(
-      step.version,
-      `"${this.#etagPrefix}${step.version}"`,
-      previous?.columns ?? EMPTY_COLUMNS,
-      summaries,
-      visible,
-    );
-    // In one go with the swap, so that an event is never seen newer than its edition.
-    if (step.isComplete) {
-      for (const id of [...this.#events.keys()]) if (!rows.has(id)) this.#events.delete(id);
+    this.#building ??= { builder: this.#startBuilder(), memory: new BuiltMemory(this.#source) };
+    const { builder, memory } = this.#building;
+    try {
+      await take(step.events, builder);
+      const built = await builder.build(step);
+      this.#publication.publish(memory, built, `"${this.#etagPrefix}${step.version}"`);
+      this.#compressing = this.#compress();
+      return { added: built.added, changed: built.changed };
+    } catch (error) {
+      this.#stopBuilding();
+      throw error;
     }
-    for (const [id, row] of rows) this.#events.assign(id, row);
   }
+
+  /** Resolves when the blocks of the current edition are compressed; until then gzip answers are not smaller. */
+  settled(): Promise<void> {
+    return this.#compressing;
+  }
+
+  /** Ends the builder. The edition stays. */
+  close(): void {
+    this.#stopBuilding();
+  }
+
+  async #compress(): Promise<void> {
+    if (this.#building === null) return;
+    const { builder, memory } = this.#building;
+    try {
+      const built = await builder.compress();
+      if (built !== null) this.#publication.publish(memory, built, this.edition!.etag);
+    } catch {
+      // The next step finds out that there is no builder, and says so.
+      this.#stopBuilding();
+    }
+  }
+
+  #stopBuilding(): void {
+    this.#building?.builder.close();
+    this.#building = null;
+  }
+}
+
+/** Hands lines to a builder, a bounded number of bytes at a time. */
+async function take(lines: Iterable<string>, builder: Builder): Promise<void> {
+  const turns = new Turns();
+  let block = new Uint8Array(LINES_BYTES);
+  let length = 0;
+  for (const line of lines) {
+    const room = line.length * 3 + 1;
+    if (length + room > block.length) {
+      if (length > 0) await builder.take(block.subarray(0, length));
+      await turns.share();
+      block = new Uint8Array(Math.max(LINES_BYTES, room));
+      length = 0;
+    }
+    length += encoder.encodeInto(line, block.subarray(length)).written;
+    block[length++] = 10;
+  }
+  if (length > 0) await builder.take(block.subarray(0, length));
 }

@@ -1,4 +1,5 @@
 import { encodeEvent, type Event } from "../domain/mod.ts";
+import { chooseMemory } from "../memory_source.ts";
 import { Catalogue } from "./catalogue.ts";
 
 const EVENTS = 100_000;
@@ -32,27 +33,33 @@ function event(number: number): Event {
   };
 }
 
-const catalogue = new Catalogue({ storeId: "bench", policy: "latest" });
+const { source } = chooseMemory();
+const catalogue = new Catalogue({ storeId: "bench", policy: "latest", source });
 const events = Array.from({ length: EVENTS }, (_, number) => encodeEvent(event(number)));
 await catalogue.publish({ version: 1, isComplete: true, events, sightings: {} });
-const edition = catalogue.edition!;
+await catalogue.settled();
+const list = catalogue.gatherList();
 
-for (const hits of [1, 50, 5_000]) {
-  Deno.bench(`search, ${hits} of ${EVENTS} events`, { group: "search" }, () => {
+for (const coding of ["identity", "gzip"] as const) {
+  for (const hits of [1, 50, 5_000]) {
     const from = 50_000 * HOUR;
-    const range = { from, to: from + hits * HOUR };
-    const answer = edition.search({ range, limit: null, after: null });
-    if (answer.count !== hits) throw new Error(`${answer.count} instead of ${hits}`);
-  });
+    const query = { range: { from, to: from + hits * HOUR }, limit: null, after: null };
+    Deno.bench(`${coding}, ${hits} of ${EVENTS} events`, { group: "search" }, () => {
+      const count = catalogue.edition!.search(query, list, coding);
+      if (count !== hits) throw new Error(`${count} instead of ${hits}`);
+    });
+  }
 }
 
 let version = 1;
-Deno.bench(`publish a version with 1 % of ${EVENTS} events changed`, async () => {
-  const changed = events.slice(0, EVENTS / 100);
-  await catalogue.publish({
-    version: ++version,
-    isComplete: false,
-    events: changed,
-    sightings: {},
+Deno.bench(`build and publish a version with 1 % of ${EVENTS} events changed`, async () => {
+  version++;
+  // Another title at each round, so that every event really changed.
+  const changed = Array.from({ length: EVENTS / 100 }, (_, n) => {
+    const one = event(n * 100);
+    one.plan.title = `Version ${version}`;
+    return encodeEvent(one);
   });
+  await catalogue.publish({ version, isComplete: false, events: changed, sightings: {} });
+  await catalogue.settled();
 });

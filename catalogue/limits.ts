@@ -1,20 +1,44 @@
 /** The bounds of the catalogue, each with what happens at it. */
 
-/** Bytes of answers kept per edition; past it the answers unused for longest are dropped. */
-export const ANSWER_CACHE_BYTES_MAX = 32 * 1_048_576;
+/** Bytes of answers kept per edition and coding; past it the answers unused for longest are dropped. */
+export const ANSWER_CACHE_BYTES_MAX = 24 * 1_048_576;
 /** What one kept answer is counted with beside its bytes. */
 export const ANSWER_OVERHEAD_BYTES = 300;
-/** Bytes of an answer that is put together in one piece; a longer one is sent as views on the edition. */
-export const JOINED_BYTES_MAX = 262_144;
-/** Bytes of one view of a long answer, so that a slow reader holds up little. */
+/** Queries remembered as asked once; an answer is kept from the second time on. Past it all are forgotten. */
+export const QUERIES_REMEMBERED_MAX = 4_096;
+/** Bytes of one piece of a streamed answer, so that a slow reader holds up little. */
 export const PIECE_BYTES = 65_536;
-/** Bytes compressed at once on the calling thread; longer answers are compressed in the background. */
-export const SYNC_GZIP_BYTES_MAX = 65_536;
-/** Answers compressed in the background at a time; past it an answer goes out uncompressed. */
-export const GZIP_CONCURRENCY_MAX = 4;
-/** Bytes of one block of the text arena. */
-export const ARENA_BLOCK_BYTES = 1_048_576;
-/** Bytes of holes up to which the text arena is left as it is. */
-export const ARENA_WASTE_BYTES_MIN = 8 * 1_048_576;
-/** Events that are read, when an edition is built, between two looks at whether requests should get a turn. */
-export const BUILD_STEP_EVENTS = 100;
+/** Bytes that a gather list has for what belongs to its answer alone; more is taken when a list needs more. */
+export const GATHER_SCRATCH_BYTES = 4_096;
+/** Bytes of one segment of an arena. */
+export const ARENA_SEGMENT_BYTES = 1_048_576;
+/** Bytes of a record that shares its segment with others; a longer one gets a segment of its own. */
+export const ARENA_SHARED_RECORD_BYTES_MAX = 65_536;
+/** Bytes of all search results of an edition, rendered; an edition with more is not built, the last one stays. */
+export const FRAGMENT_BYTES_ALL_MAX = 0xffff_ffff;
+/** Bytes of encoded events that are handed to the builder at a time. */
+export const LINES_BYTES = 262_144;
+/** Pieces of LINES_BYTES on their way to the builder's thread; the sender waits at it. */
+export const LINES_IN_FLIGHT_MAX = 4;
+/** Events that are read, or blocks that are compressed, between two looks at whether others should get a turn. */
+export const BUILD_STEP = 64;
+/**
+ * Events of a compressed block of each size, on average; half to one and a half times as many are in one. Small ones
+ * fit where a range begins and ends, large ones compress better. Each is a multiple of the next.
+ */
+export const BLOCK_EVENTS = [64, 16, 4] as const;
+/** Editions that are kept because answers from them are being sent; past it the readers of the oldest are cut off. */
+export const EDITIONS_PINNED_MAX = 16;
+
+function relation(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`catalogue/limits.ts: ${what}`);
+}
+relation(
+  ARENA_SHARED_RECORD_BYTES_MAX <= ARENA_SEGMENT_BYTES / 4,
+  "a segment must hold several records",
+);
+relation(Number.isInteger(Math.log2(ARENA_SEGMENT_BYTES)), "positions are found by shifting");
+relation(
+  BLOCK_EVENTS.every((events, level) => events % (BLOCK_EVENTS[level + 1] ?? 1) === 0),
+  "a block must be able to cover whole smaller ones",
+);

@@ -25,7 +25,7 @@ const DATE_TIME =
  *
  * @returns The number of days, or `null` when there is no such date
  */
-function daysFromDate(year: number, month: number, day: number): number | null {
+export function daysFromDate(year: number, month: number, day: number): number | null {
   if (year < 1 || month < 1 || month > 12 || day < 1) return null;
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   const daysInMonth = month === 2 ? (leap ? 29 : 28) : 30 + ((month + (month >> 3)) & 1);

@@ -26,11 +26,11 @@ export function parseQuery<Q extends QueryParameters>(raw: string, parameters: Q
     const pair = raw.slice(from, to);
     from = to + 1;
     const equals = pair.indexOf("=");
-    const name = decode(equals < 0 ? pair : pair.slice(0, equals));
+    const name = decodeQueryText(equals < 0 ? pair : pair.slice(0, equals));
     if (name === null || !Object.hasOwn(parameters, name)) continue;
     if (seen.has(name)) throw invalidParameter(name, "is given twice: give it once");
     seen.add(name);
-    const text = decode(equals < 0 ? "" : pair.slice(equals + 1));
+    const text = decodeQueryText(equals < 0 ? "" : pair.slice(equals + 1));
     if (text === null) {
       throw invalidParameter(name, "has a percent sign that begins no UTF-8 byte: write %25 for %");
     }
@@ -44,7 +44,7 @@ export function parseQuery<Q extends QueryParameters>(raw: string, parameters: Q
 }
 
 /** Decodes one name or value of a query; `null` when it is not percent-encoded UTF-8. */
-function decode(text: string): string | null {
+export function decodeQueryText(text: string): string | null {
   if (!text.includes("%") && !text.includes("+")) return text;
   try {
     return decodeURIComponent(text.replaceAll("+", " "));

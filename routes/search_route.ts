@@ -2,68 +2,35 @@ import { ifNoneMatch } from "@std/http/etag";
 import { acceptsEncodings } from "@std/http/negotiation";
 import {
   type Catalogue,
-  type Cursor,
-  decodeCursor,
+  type Coding,
   type Edition,
-  type SearchAnswer,
   type SearchQuery,
+  streamAnswer,
 } from "../catalogue/mod.ts";
-import { DateRangeError, parseDateRange } from "../domain/mod.ts";
-import { HttpError, invalidParameter } from "./http_error.ts";
-import { PAGE_EVENTS_MAX } from "./limits.ts";
-import { wholeNumber } from "./query.ts";
-import type { Reply } from "./reply.ts";
-import { type QueryValues, type Route, route, type RouteRequest } from "./route.ts";
+import { HttpError } from "./http_error.ts";
+import { ANSWER_JOINED_BYTES_MAX, TARGET_CHARACTERS_MAX } from "./limits.ts";
+import { type Route, route } from "./route.ts";
 import { dataSchema, ERROR, objectSchema, SEARCH_RESULT } from "./schemas.ts";
+import { parseSearchQuery, SEARCH_PARAMETERS } from "./search_query.ts";
 
 /** How long a client may use an answer without asking again. */
 const CACHE_CONTROL = "public, max-age=5";
 
-const date = (description: string, example: string) => ({
-  description,
-  schema: { type: "string" },
-  example,
-  // Both dates are read together: whether they form a range is one question.
-  parse: (text: string): string => text,
-});
-
-const query = {
-  starts_at: date(
-    "Only events that start at or after it: RFC 3339, the same without a zone, or a date (its midnight). " +
-      "Event times are local to each event, so an offset is ignored.",
-    "2027-01-01T00:00:00Z",
-  ),
-  ends_at: date(
-    "Only events that end at or before it; a date means its last second. " +
-      "An event without an end counts with its start.",
-    "2027-12-31",
-  ),
-  limit: wholeNumber({
-    minimum: 1,
-    maximum: PAGE_EVENTS_MAX,
-    description: "The most events of a page. Without it, everything.",
-  }),
-  cursor: {
-    description: "Where the page begins: `next_cursor` of the page before.",
-    schema: { type: "string" },
-    parse(text: string): Cursor {
-      const cursor = decodeCursor(text);
-      if (cursor === null) {
-        throw new Error("is not one that this service gave out: use next_cursor as it came");
-      }
-      return cursor;
-    },
-  },
-};
+const encoder = new TextEncoder();
+/** Room for any query that comes this far. */
+const queryBytes = new Uint8Array(TARGET_CHARACTERS_MAX * 3);
 
 /** GET /search: answered from memory, whatever state the provider is in. */
 export function searchRoute(catalogue: Catalogue): Route {
+  // Used again for every request: a handler runs to its end before the next one begins.
+  const query: SearchQuery = { range: { from: 0, to: 0 }, limit: null, after: null };
+  let list = catalogue.gatherList();
   return route({
     method: "GET",
     path: "/search",
     summary: "Find events by date.",
     description: "All visible events within a range, in order of start, then end, then id.",
-    query,
+    query: SEARCH_PARAMETERS,
     replies: {
       200: {
         description: "The events.",
@@ -86,95 +53,76 @@ export function searchRoute(catalogue: Catalogue): Route {
       400: { description: "A parameter cannot be used; the message names it.", schema: ERROR },
       503: { description: "The catalogue is still being loaded.", schema: ERROR },
     },
-    handle: (request) => {
+    handle: ({ headers, rawQuery }) => {
       const { edition } = catalogue;
       if (edition === null) {
         throw new HttpError(503, "catalogue_loading", "the catalogue is being loaded: try again", {
           headers: { "retry-after": "1" },
         });
       }
-      // Bad queries never get here, so a kept answer is a valid one.
-      let answer = edition.answers.get(request.rawQuery);
-      if (answer === undefined) {
-        answer = edition.search(toSearchQuery(request.query()));
-        edition.answers.set(request.rawQuery, answer);
+      const coding = acceptedCoding(headers.get("accept-encoding"));
+      const answers = edition.answers[coding];
+      let body = answers.get(rawQuery);
+      // A kept answer is to a good query: bad ones get no further than this.
+      if (body === undefined) {
+        parseSearchQuery(queryBytes, 0, encoder.encodeInto(rawQuery, queryBytes).written, query);
       }
-      return toReply(request, edition, answer);
+      const replyHeaders = headersOf(edition, coding);
+      const condition = headers.get("if-none-match");
+      // The comparison is weak, so one ETag names the answer in either coding.
+      if (condition !== null && !ifNoneMatch(condition, edition.etag)) {
+        return { status: 304, headers: replyHeaders, body: null, length: null };
+      }
+      if (body === undefined) {
+        edition.search(query, list, coding);
+        if (list.byteLength > ANSWER_JOINED_BYTES_MAX) {
+          const long = list;
+          const length = long.byteLength;
+          list = catalogue.gatherList();
+          return {
+            status: 200,
+            headers: replyHeaders,
+            body: streamAnswer(edition, long),
+            length,
+          };
+        }
+        body = list.joined();
+        answers.offer(rawQuery, body);
+      }
+      return { status: 200, headers: replyHeaders, body, length: body.length };
     },
   });
 }
 
-function toSearchQuery(values: QueryValues<typeof query>): SearchQuery {
-  try {
+function acceptedCoding(accepted: string | null): Coding {
+  if (accepted === null) return "identity";
+  const codings = accepted.toLowerCase();
+  if (!codings.includes("gzip")) return "identity";
+  if (codings === "gzip") return "gzip";
+  const headers = new Headers({ "accept-encoding": codings });
+  return acceptsEncodings({ headers } as Request, "gzip", "identity") === "gzip"
+    ? "gzip"
+    : "identity";
+}
+
+function headersOf(edition: Edition, coding: Coding): Record<string, string> {
+  const { etag, versionText } = edition;
+  if (coding === "identity") {
     return {
-      range: parseDateRange(values.starts_at, values.ends_at),
-      limit: values.limit,
-      after: values.cursor,
+      "content-type": "application/json",
+      "etag": etag,
+      "cache-control": CACHE_CONTROL,
+      "vary": "accept-encoding",
+      "x-catalogue-version": versionText,
     };
-  } catch (error) {
-    if (!(error instanceof DateRangeError)) throw error;
-    throw invalidParameter(error.parameter, error.message.slice(error.parameter.length + 2));
   }
-}
-
-function toReply(
-  { headers }: RouteRequest<typeof query>,
-  edition: Edition,
-  answer: SearchAnswer,
-): Reply | Promise<Reply> {
-  const condition = headers.get("if-none-match");
-  if (condition !== null && !isChanged(condition, edition.etag)) {
-    const etag = wantsGzip(headers) ? gzipEtag(edition.etag) : edition.etag;
-    return { status: 304, headers: replyHeaders(edition, etag), body: null, length: null };
-  }
-  const gzipped = wantsGzip(headers) ? answer.gzipped() : null;
-  if (gzipped instanceof Promise) return gzipped.then((bytes) => gzipReply(edition, bytes));
-  if (gzipped !== null) return gzipReply(edition, gzipped);
-  const body = answer.joined();
-  return {
-    status: 200,
-    headers: replyHeaders(edition, edition.etag),
-    body: body ?? answer.stream(),
-    length: answer.byteLength,
-  };
-}
-
-/** If-None-Match may name the answer in either coding: both are the same events. */
-function isChanged(condition: string, etag: string): boolean {
-  return ifNoneMatch(condition, etag) && ifNoneMatch(condition, gzipEtag(etag));
-}
-
-function wantsGzip(headers: Headers): boolean {
-  const accepted = headers.get("accept-encoding")?.toLowerCase();
-  if (accepted === undefined || !accepted.includes("gzip")) return false;
-  return accepted === "gzip" ||
-    acceptsEncodings(
-        { headers: new Headers({ "accept-encoding": accepted }) } as Request,
-        "gzip",
-        "identity",
-      ) === "gzip";
-}
-
-function gzipReply(edition: Edition, body: Uint8Array<ArrayBuffer>): Reply {
-  return {
-    status: 200,
-    headers: { ...replyHeaders(edition, gzipEtag(edition.etag)), "content-encoding": "gzip" },
-    body,
-    length: body.length,
-  };
-}
-
-/** RFC 9110 section 8.8.3: representations in different codings have different strong ETags. */
-function gzipEtag(etag: string): string {
-  return `${etag.slice(0, -1)}-gzip"`;
-}
-
-function replyHeaders(edition: Edition, etag: string): Record<string, string> {
   return {
     "content-type": "application/json",
-    "etag": etag,
+    "content-encoding": "gzip",
+    // Weak (RFC 9110 section 8.8.1): the same events, not always compressed to the same bytes.
+    "etag": `W/${etag}`,
     "cache-control": CACHE_CONTROL,
     "vary": "accept-encoding",
-    "x-catalogue-version": edition.versionText,
+    "x-catalogue-version": versionText,
   };
 }

@@ -42,6 +42,7 @@ export const START_PERMISSIONS: readonly string[] = [
   "--allow-read",
   "--allow-write",
   "--allow-sys",
+  "--allow-ffi",
 ];
 
 /** The longest that anything here waits for the service, in milliseconds. */

@@ -9,6 +9,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   store: ["domain", "event_loop.ts"],
   catalogue: ["domain", "event_loop.ts"],
   routes: ["domain", "catalogue", "store/port.ts"],
+  native: [],
   telemetry: [],
   demo: [],
 };

@@ -1,0 +1,89 @@
+import { GATHER_SCRATCH_BYTES } from "./limits.ts";
+import type { Memory, MemorySource } from "./memory.ts";
+
+/**
+ * The pieces of memory that an answer consists of, in order, as writev(2) takes them. Nothing is copied until
+ * {@linkcode GatherList.joined}; a transport that knows addresses sends the pieces as they lie. One list is filled again and again, so that an answer costs no allocation.
+ *
+ * The pieces are views on an edition: valid while that edition is, see `Edition.pin`.
+ */
+export class GatherList {
+  /** How many pieces there are. */
+  length = 0;
+  /** Bytes of all of them. */
+  byteLength = 0;
+  /** Where each piece lies. Longer than {@linkcode GatherList.length}: what is behind it is left over. */
+  readonly memories: Memory[] = [];
+  /** Where in its memory each piece begins. */
+  readonly offsets: number[] = [];
+  /** How long each piece is. */
+  readonly lengths: number[] = [];
+  readonly #source: MemorySource;
+  /** Bytes that belong to this answer alone: cursors, gzip framing. */
+  #scratch: Memory;
+  #scratchUsed = 0;
+  /** Scratch that was outgrown while pieces of it are in the list. */
+  readonly #outgrown: Memory[] = [];
+
+  /** @param source Where the scratch memory comes from */
+  constructor(source: MemorySource) {
+    this.#source = source;
+    this.#scratch = source.allocate(GATHER_SCRATCH_BYTES);
+  }
+
+  /** Empties the list. */
+  clear(): void {
+    this.length = this.byteLength = this.#scratchUsed = 0;
+    while (this.#outgrown.length > 0) this.#outgrown.pop()!.free();
+  }
+
+  /** Adds bytes of an edition. A piece that continues the last one is joined to it. */
+  add(memory: Memory, offset: number, byteLength: number): void {
+    const last = this.length - 1;
+    this.byteLength += byteLength;
+    if (
+      last >= 0 && this.memories[last] === memory &&
+      this.offsets[last] + this.lengths[last] === offset
+    ) {
+      this.lengths[last] += byteLength;
+      return;
+    }
+    this.memories[this.length] = memory;
+    this.offsets[this.length] = offset;
+    this.lengths[this.length++] = byteLength;
+  }
+
+  /**
+   * Adds bytes that belong to this answer alone.
+   *
+   * @returns Where to write them; valid until the list is cleared
+   */
+  addScratch(byteLength: number): Uint8Array {
+    if (this.#scratchUsed + byteLength > this.#scratch.bytes.length) {
+      this.#outgrown.push(this.#scratch);
+      this.#scratch = this.#source.allocate(Math.max(this.#scratch.bytes.length * 2, byteLength));
+      this.#scratchUsed = 0;
+    }
+    const offset = this.#scratchUsed;
+    this.#scratchUsed += byteLength;
+    this.add(this.#scratch, offset, byteLength);
+    return this.#scratch.bytes.subarray(offset, offset + byteLength);
+  }
+
+  /** A copy of all pieces in one, the caller's to keep. */
+  joined(): Uint8Array<ArrayBuffer> {
+    const whole = new Uint8Array(this.byteLength);
+    for (let i = 0, end = 0; i < this.length; i++) {
+      const offset = this.offsets[i];
+      whole.set(this.memories[i].bytes.subarray(offset, offset + this.lengths[i]), end);
+      end += this.lengths[i];
+    }
+    return whole;
+  }
+
+  /** Frees the scratch memory; the list cannot be used any more. */
+  free(): void {
+    this.clear();
+    this.#scratch.free();
+  }
+}

@@ -1,0 +1,9 @@
+/**
+ * The module of the thread that builds editions, see `startBuilder`.
+ *
+ * @module
+ */
+import { type BuilderScope, serveBuilder } from "./catalogue/mod.ts";
+import { chooseMemory } from "./memory_source.ts";
+
+serveBuilder(globalThis as unknown as BuilderScope, chooseMemory().source);
