@@ -26,10 +26,10 @@ export class AnswerCache {
     return old;
   }
 
-  /** Offers a body that was not there; whether it is kept is the cache's choice. */
+  /** Offers a body that was not there. Whether it is kept, as a copy, is the cache's choice. */
   offer(query: string, body: Uint8Array<ArrayBuffer>): void {
     if (this.#askedOnce.delete(query)) {
-      this.#keep(query, body);
+      this.#keep(query, body.slice());
       return;
     }
     if (this.#askedOnce.size === QUERIES_REMEMBERED_MAX) this.#askedOnce.clear();

@@ -1,9 +1,8 @@
 import {
-  decodeEvent,
+  decodeSummary,
   effectiveEnd,
   type EventSummary,
   type SellModePolicy,
-  summarizeEvent,
   toSearchResult,
 } from "../domain/mod.ts";
 import { Turns } from "../event_loop.ts";
@@ -20,7 +19,7 @@ import {
 import { EventTable, ID_IN_TEXT, RECORD_HEADER_BYTES } from "./event_table.ts";
 import { BUILD_STEP } from "./limits.ts";
 import { MergedColumns } from "./merged_columns.ts";
-import type { MemoryHandle, MemorySource } from "./memory.ts";
+import { type MemoryHandle, type MemorySource, textOf } from "./memory.ts";
 
 /** What an edition is made of: numbers only, so that it can be told to another thread. */
 export interface EditionDescriptor {
@@ -88,7 +87,6 @@ export interface BuilderOptions {
 }
 
 const LINE_FEED = 10;
-const decoder = new TextDecoder();
 
 /** The parts of the last edition, of which the next one takes over what did not change. */
 interface Parts {
@@ -268,8 +266,7 @@ export class EditionBuilder implements Builder {
 
   #summarize(text: Uint8Array | null): EventSummary | null {
     if (text === null) return null;
-    // A copy: decoders refuse views on memory that is shared.
-    return summarizeEvent(decodeEvent(decoder.decode(text.slice())), this.#policy);
+    return decodeSummary(textOf(text), this.#policy);
   }
 
   /** Moves records out of sparse segments. */

@@ -1,10 +1,9 @@
 import type { LocalDateTime } from "../domain/mod.ts";
 import { crc32 } from "./crc32.ts";
 import { FRAGMENT_BYTES_ALL_MAX } from "./limits.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, textOf } from "./memory.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 const HEAD = encoder.encode('{"data":{"events":[');
 const TAIL = encoder.encode(']},"error":null}');
 
@@ -107,8 +106,7 @@ export class Columns {
   /** The id of an event. */
   id(index: number): string {
     const begin = this.fragments + this.offsets[index] + ID_IN_FRAGMENT;
-    // Not subarray: decoders refuse views on memory that is shared.
-    return decoder.decode(this.memory.bytes.slice(begin, begin + ID_BYTES));
+    return textOf(this.memory.bytes.subarray(begin, begin + ID_BYTES));
   }
 
   /** The first event that starts at or after a moment. */

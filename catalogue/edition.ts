@@ -7,7 +7,7 @@ import { EventTable } from "./event_table.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import type { GatherList } from "./gather_list.ts";
 import { GzipWriter } from "./gzip_writer.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, textOf } from "./memory.ts";
 
 /** What a search asks for. */
 export interface SearchQuery {
@@ -22,7 +22,6 @@ export interface SearchQuery {
 export type Coding = "identity" | "gzip";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 const idBytes = new Uint8Array(ID_BYTES * 3);
 
 /** What the last search of this thread found: pairs of first event and the one behind the last. */
@@ -129,7 +128,7 @@ export class Edition {
     if (encoder.encodeInto(id, idBytes).written !== ID_BYTES) return null;
     const position = this.#table.position(this.#table.placeOf(idBytes, 0));
     if (position === 0) return null;
-    return decodeEvent(decoder.decode(this.#table.text(position).slice()));
+    return decodeEvent(textOf(this.#table.text(position)));
   }
 
   /**
@@ -175,7 +174,10 @@ export class Edition {
       list.add(memory, fragments + from, to - from);
     }
     if (tail === null) list.add(memory, usualTail[0], usualTail[1]);
-    else list.addScratch(tail.length).set(tail);
+    else {
+      const offset = list.addScratch(tail.length);
+      list.scratch.set(tail, offset);
+    }
   }
 
   /** What stands behind the fragments of a page. */

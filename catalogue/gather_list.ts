@@ -54,11 +54,11 @@ export class GatherList {
   }
 
   /**
-   * Adds bytes that belong to this answer alone.
+   * Adds bytes that belong to this answer alone, to be written to {@linkcode GatherList.scratch}.
    *
-   * @returns Where to write them; valid until the list is cleared
+   * @returns Where in it they begin
    */
-  addScratch(byteLength: number): Uint8Array {
+  addScratch(byteLength: number): number {
     if (this.#scratchUsed + byteLength > this.#scratch.bytes.length) {
       this.#outgrown.push(this.#scratch);
       this.#scratch = this.#source.allocate(Math.max(this.#scratch.bytes.length * 2, byteLength));
@@ -67,17 +67,27 @@ export class GatherList {
     const offset = this.#scratchUsed;
     this.#scratchUsed += byteLength;
     this.add(this.#scratch, offset, byteLength);
-    return this.#scratch.bytes.subarray(offset, offset + byteLength);
+    return offset;
+  }
+
+  /** Where the bytes last added by {@linkcode GatherList.addScratch} lie; valid until the list is cleared. */
+  get scratch(): Uint8Array {
+    return this.#scratch.bytes;
+  }
+
+  /** Copies all pieces, one behind the other, to the beginning of bytes that have room for them. */
+  copyTo(target: Uint8Array): void {
+    for (let i = 0, end = 0; i < this.length; i++) {
+      const offset = this.offsets[i];
+      target.set(this.memories[i].bytes.subarray(offset, offset + this.lengths[i]), end);
+      end += this.lengths[i];
+    }
   }
 
   /** A copy of all pieces in one, the caller's to keep. */
   joined(): Uint8Array<ArrayBuffer> {
     const whole = new Uint8Array(this.byteLength);
-    for (let i = 0, end = 0; i < this.length; i++) {
-      const offset = this.offsets[i];
-      whole.set(this.memories[i].bytes.subarray(offset, offset + this.lengths[i]), end);
-      end += this.lengths[i];
-    }
+    this.copyTo(whole);
     return whole;
   }
 

@@ -29,8 +29,9 @@ export class GzipWriter {
   /** Bytes of the answer as it is, and their checksum. */
   #length = 0;
   #checksum = 0;
-  /** The header of the stored block that is open, `null` where none is, and the bytes in it so far. */
+  /** Where the header of the stored block that is open lies, `null` where none is, and the bytes in it so far. */
   #stored: Uint8Array | null = null;
+  #storedAt = 0;
   #storedLength = 0;
 
   /** @param compressed The segments of the arena of compressed blocks */
@@ -56,7 +57,7 @@ export class GzipWriter {
     const { memory, head, tail: usualTail } = this.#columns;
     this.#list = list;
     this.#stored = null;
-    list.addScratch(GZIP_HEADER.length).set(GZIP_HEADER);
+    this.#addScratch(GZIP_HEADER);
     this.#length = head[1];
     this.#checksum = HEAD_CHECKSUM;
     this.#store(memory, head[0], head[1]);
@@ -70,11 +71,11 @@ export class GzipWriter {
     if (tail === null) this.#store(memory, usualTail[0], usualTail[1]);
     else this.#storeScratch(tail);
     // The tail is always stored, so the last block is a stored one.
-    this.#stored![0] = 1;
+    this.#stored![this.#storedAt] = 1;
     this.#closeStored();
     const trailer = list.addScratch(TRAILER_BYTES);
-    writeUint32(trailer, 0, this.#checksum);
-    writeUint32(trailer, 4, this.#length);
+    writeUint32(list.scratch, trailer, this.#checksum);
+    writeUint32(list.scratch, trailer + 4, this.#length);
   }
 
   #writeRun(from: number, to: number, isLast: boolean): void {
@@ -156,17 +157,23 @@ export class GzipWriter {
   #storeScratch(bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length;) {
       const taken = this.#reserve(bytes.length - done);
-      this.#list.addScratch(taken).set(bytes.subarray(done, done + taken));
+      this.#addScratch(bytes.subarray(done, done + taken));
       done += taken;
     }
+  }
+
+  #addScratch(bytes: Uint8Array): void {
+    const offset = this.#list.addScratch(bytes.length);
+    this.#list.scratch.set(bytes, offset);
   }
 
   /** Makes room in a stored block for as many of some bytes as it takes. */
   #reserve(byteLength: number): number {
     if (this.#storedLength === STORED_BYTES_MAX) this.#closeStored();
     if (this.#stored === null) {
-      this.#stored = this.#list.addScratch(STORED_HEADER_BYTES);
-      this.#stored[0] = 0;
+      this.#storedAt = this.#list.addScratch(STORED_HEADER_BYTES);
+      this.#stored = this.#list.scratch;
+      this.#stored[this.#storedAt] = 0;
       this.#storedLength = 0;
     }
     const taken = Math.min(byteLength, STORED_BYTES_MAX - this.#storedLength);
@@ -175,13 +182,13 @@ export class GzipWriter {
   }
 
   #closeStored(): void {
-    const header = this.#stored;
-    if (header === null) return;
-    const length = this.#storedLength;
-    header[1] = length;
-    header[2] = length >>> 8;
-    header[3] = ~length;
-    header[4] = ~length >>> 8;
+    const scratch = this.#stored;
+    if (scratch === null) return;
+    const at = this.#storedAt, length = this.#storedLength;
+    scratch[at + 1] = length;
+    scratch[at + 2] = length >>> 8;
+    scratch[at + 3] = ~length;
+    scratch[at + 4] = ~length >>> 8;
     this.#stored = null;
     this.#storedLength = 0;
   }

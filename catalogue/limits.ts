@@ -20,6 +20,8 @@ export const FRAGMENT_BYTES_ALL_MAX = 0xffff_ffff;
 export const LINES_BYTES = 262_144;
 /** Pieces of LINES_BYTES on their way to the builder's thread; the sender waits at it. */
 export const LINES_IN_FLIGHT_MAX = 4;
+/** Bytes of a block of rendered fragments that wait to be merged; more blocks are made as they are needed. */
+export const FRAGMENT_BLOCK_BYTES = 1_048_576;
 /** Events that are read, or blocks that are compressed, between two looks at whether others should get a turn. */
 export const BUILD_STEP = 64;
 /**

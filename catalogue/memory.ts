@@ -28,6 +28,13 @@ export interface MemorySource {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const decoder = new TextDecoder();
+
+/** The text that bytes of some memory encode in UTF-8. */
+export function textOf(bytes: Uint8Array): string {
+  // Decoders refuse views on a SharedArrayBuffer.
+  return decoder.decode(bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice());
+}
 
 class SharedMemory implements Memory {
   bytes: Uint8Array;

@@ -1,6 +1,7 @@
 import { Columns, type EventPlace } from "./columns.ts";
 import type { CopiedRun } from "./compressed_blocks.ts";
-import { crc32, crc32Combine, crc32Shift } from "./crc32.ts";
+import { crc32, crc32Shift } from "./crc32.ts";
+import { FRAGMENT_BLOCK_BYTES } from "./limits.ts";
 
 const encoder = new TextEncoder();
 
@@ -26,10 +27,12 @@ export interface MergePlan {
 export class MergedColumns {
   readonly #last: Columns | null;
   readonly #places: EventPlace[] = [];
-  /** The inserted fragments, one behind the other. */
-  #fragments = new Uint8Array(65_536);
+  /** The inserted fragments, one behind the other in blocks, so that no large array is ever copied. */
+  readonly #blocks: Uint8Array[] = [];
+  #blockUsed = 0;
   #fragmentBytes = 0;
-  readonly #ends: number[] = [];
+  /** The block of each inserted fragment, where it begins there, and its length. */
+  readonly #rows: [block: number, offset: number, byteLength: number][] = [];
 
   /** @param last The columns that the changes are made to */
   constructor(last: Columns | null) {
@@ -44,17 +47,17 @@ export class MergedColumns {
   /** Inserts an event. */
   insert(place: EventPlace, fragment: string): void {
     const room = fragment.length * 3;
-    if (this.#fragments.length - this.#fragmentBytes < room) {
-      const length = Math.max(this.#fragments.length * 2, this.#fragmentBytes + room);
-      this.#fragments = new Uint8Array(this.#fragments.buffer.transfer(length));
+    let block = this.#blocks.at(-1);
+    if (block === undefined || block.length - this.#blockUsed < room) {
+      block = new Uint8Array(Math.max(FRAGMENT_BLOCK_BYTES, room));
+      this.#blocks.push(block);
+      this.#blockUsed = 0;
     }
-    const { written } = encoder.encodeInto(
-      fragment,
-      this.#fragments.subarray(this.#fragmentBytes),
-    );
-    this.#fragmentBytes += written;
+    const { written } = encoder.encodeInto(fragment, block.subarray(this.#blockUsed));
     this.#places.push(place);
-    this.#ends.push(this.#fragmentBytes);
+    this.#rows.push([this.#blocks.length - 1, this.#blockUsed, written]);
+    this.#blockUsed += written;
+    this.#fragmentBytes += written;
   }
 
   /**
@@ -125,12 +128,13 @@ export class MergedColumns {
 
   #insertAt(columns: Columns, index: number, row: number): void {
     const { start, end } = this.#places[row];
-    const fragment = this.#fragments.subarray(row === 0 ? 0 : this.#ends[row - 1], this.#ends[row]);
+    const [block, offset, byteLength] = this.#rows[row];
+    const fragment = this.#blocks[block].subarray(offset, offset + byteLength);
     const { starts, ends, offsets, checksums, fragments, memory } = columns;
     starts[index] = start;
     ends[index] = end;
     offsets[index + 1] = offsets[index] + fragment.length;
-    checksums[index + 1] = crc32Combine(checksums[index], crc32(fragment), fragment.length);
+    checksums[index + 1] = crc32(fragment, checksums[index]);
     memory.bytes.set(fragment, fragments + offsets[index]);
   }
 }

@@ -1,5 +1,5 @@
 import type { Event } from "./event.ts";
-import { type Plan, priceRange } from "./plan.ts";
+import { type Plan, priceRange, type SellMode } from "./plan.ts";
 import type { EventSummary } from "./search.ts";
 
 /**
@@ -14,9 +14,20 @@ export type SellModePolicy = "latest" | "ever";
  * @returns `null` when the policy hides the event
  */
 export function visiblePlan(event: Event, policy: SellModePolicy): Plan | null {
-  if (event.plan.sellMode === "online") return event.plan;
-  if (policy === "ever") return event.lastOnlinePlan;
-  return event.isHistory ? event.plan : null;
+  return choosePlan(policy, event.plan.sellMode, event.isHistory, event.plan, event.lastOnlinePlan);
+}
+
+/** The same choice for plans in any form. */
+export function choosePlan<P>(
+  policy: SellModePolicy,
+  sellMode: SellMode,
+  isHistory: boolean,
+  plan: P,
+  lastOnlinePlan: P | null,
+): P | null {
+  if (sellMode === "online") return plan;
+  if (policy === "ever") return lastOnlinePlan;
+  return isHistory ? plan : null;
 }
 
 /**

@@ -64,12 +64,13 @@ export function createApp(
       error,
     });
     const { headers, body, status } = reply;
-    const all: Record<string, string> = { ...headers, "x-request-id": requestId };
-    if (method === "HEAD" || body instanceof ReadableStream) {
-      if (reply.length !== null) all["content-length"] = String(reply.length);
-    }
-    if (method === "HEAD" && body instanceof ReadableStream) body.cancel().catch(() => {});
-    return new Response(method === "HEAD" ? null : body, { status, headers: all });
+    headers["x-request-id"] = requestId;
+    const isStream = body instanceof ReadableStream;
+    if (method !== "HEAD" && !isStream) return new Response(body, { status, headers });
+    if (reply.length !== null) headers["content-length"] = String(reply.length);
+    if (method !== "HEAD") return new Response(body, { status, headers });
+    if (isStream) body.cancel().catch(() => {});
+    return new Response(null, { status, headers });
   }
 
   return (request) => {

@@ -1,6 +1,6 @@
 import { docsPage } from "./docs_page.ts";
 import { openApiDocument, type OpenApiInfo } from "./openapi.ts";
-import { bodyReply, jsonReply } from "./reply.ts";
+import { bodyReply } from "./reply.ts";
 import { type Route, route } from "./route.ts";
 
 /**
@@ -16,21 +16,23 @@ export function documentRoutes(info: OpenApiInfo, routes: readonly Route[]): Rou
       path: "/openapi.json",
       summary: "This document.",
       replies: { 200: { description: "OpenAPI 3.1.", schema: { type: "object" } } },
-      handle: () => document,
+      handle: () => bodyReply("application/json", document, kept),
     }),
     route({
       method: "GET",
       path: "/docs",
       summary: "A page to read this document.",
       replies: { 200: { description: "The page.", contentType: "text/html" } },
-      handle: () => html,
+      handle: () => bodyReply("text/html; charset=utf-8", html, pageHeaders),
     }),
   ];
   const all = [...routes, ...own];
-  const document = jsonReply(openApiDocument(info, all), kept);
-  const html = bodyReply("text/html; charset=utf-8", docsPage(info, all), {
+  const encoder = new TextEncoder();
+  const document = encoder.encode(JSON.stringify(openApiDocument(info, all)));
+  const html = encoder.encode(docsPage(info, all));
+  const pageHeaders = {
     ...kept,
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
-  });
+  };
   return own;
 }

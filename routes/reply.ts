@@ -3,9 +3,12 @@ import type { HttpError } from "./http_error.ts";
 /** What a route answers, before a transport sends it. */
 export interface Reply {
   status: number;
-  /** By name, in lower case. A record, since Deno reads one faster than a list of pairs. */
+  /** By name, in lower case; the transport's from then on. A record, since Deno reads one faster than a list of pairs. */
   headers: Record<string, string>;
-  /** `null` for no body. Bytes are the transport's to read until they are sent, and nobody's to change. */
+  /**
+   * `null` for no body. Bytes are copied before the event loop turns (Fetch standard, "extract a body"), so a handler
+   * that is not asynchronous may use them again for its next answer.
+   */
   body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null;
   /** Bytes of the body; `null` for a stream of unknown length. */
   length: number | null;

@@ -86,10 +86,11 @@ export function parseSearchQuery(
   let seen = 0, startsAt: string | null = null, endsAt: string | null = null;
   let startBegin = -1, startEnd = -1, endBegin = -1, endEnd = -1;
   for (let begin = from; begin < to;) {
-    let end = bytes.indexOf(AMPERSAND, begin);
-    if (end < 0 || end > to) end = to;
-    let equals = begin;
-    while (equals < end && bytes[equals] !== EQUALS) equals++;
+    let end = begin, equals = -1;
+    for (; end < to && bytes[end] !== AMPERSAND; end++) {
+      if (equals < 0 && bytes[end] === EQUALS) equals = end;
+    }
+    if (equals < 0) equals = end;
     const place = nameAt(bytes, begin, equals);
     const valueBegin = Math.min(equals + 1, end);
     begin = end + 1;

@@ -19,6 +19,8 @@ const CACHE_CONTROL = "public, max-age=5";
 const encoder = new TextEncoder();
 /** Room for any query that comes this far. */
 const queryBytes = new Uint8Array(TARGET_CHARACTERS_MAX * 3);
+/** Where answers are put together; a Response copies its bytes (Fetch standard, "extract a body"). */
+const joined = new Uint8Array(ANSWER_JOINED_BYTES_MAX);
 
 /** GET /search: answered from memory, whatever state the provider is in. */
 export function searchRoute(catalogue: Catalogue): Route {
@@ -62,9 +64,9 @@ export function searchRoute(catalogue: Catalogue): Route {
       }
       const coding = acceptedCoding(headers.get("accept-encoding"));
       const answers = edition.answers[coding];
-      let body = answers.get(rawQuery);
-      // A kept answer is to a good query: bad ones get no further than this.
-      if (body === undefined) {
+      const kept = answers.get(rawQuery);
+      // A kept answer is one to a good query: bad ones get no further than this.
+      if (kept === undefined) {
         parseSearchQuery(queryBytes, 0, encoder.encodeInto(rawQuery, queryBytes).written, query);
       }
       const replyHeaders = headersOf(edition, coding);
@@ -73,23 +75,20 @@ export function searchRoute(catalogue: Catalogue): Route {
       if (condition !== null && !ifNoneMatch(condition, edition.etag)) {
         return { status: 304, headers: replyHeaders, body: null, length: null };
       }
-      if (body === undefined) {
-        edition.search(query, list, coding);
-        if (list.byteLength > ANSWER_JOINED_BYTES_MAX) {
-          const long = list;
-          const length = long.byteLength;
-          list = catalogue.gatherList();
-          return {
-            status: 200,
-            headers: replyHeaders,
-            body: streamAnswer(edition, long),
-            length,
-          };
-        }
-        body = list.joined();
-        answers.offer(rawQuery, body);
+      if (kept !== undefined) {
+        return { status: 200, headers: replyHeaders, body: kept, length: kept.length };
       }
-      return { status: 200, headers: replyHeaders, body, length: body.length };
+      edition.search(query, list, coding);
+      const length = list.byteLength;
+      if (length <= joined.length) {
+        list.copyTo(joined);
+        const body = joined.subarray(0, length);
+        answers.offer(rawQuery, body);
+        return { status: 200, headers: replyHeaders, body, length };
+      }
+      const long = list;
+      list = catalogue.gatherList();
+      return { status: 200, headers: replyHeaders, body: streamAnswer(edition, long), length };
     },
   });
 }

@@ -123,8 +123,8 @@ export class TestApp implements AsyncDisposable {
   async #follow(): Promise<void> {
     for await (const change of this.#store.follow(this.#stop.signal)) {
       const before = this.catalogue.edition?.version;
-      await this.catalogue.publish(change);
-      const { version, added, changed } = change;
+      const { added, changed } = await this.catalogue.publish(change);
+      const { version } = change;
       if (before !== undefined && version !== before) {
         this.feed.publish({ version, added, changed });
       }

@@ -58,11 +58,7 @@ export interface VersionEntry {
   at: number;
 }
 
-/** What changed with a version, and how many chunks hold it. */
+/** How many chunks hold what changed with a version. */
 export interface LogHeader {
   chunks: number;
-  at: number;
-  added: number;
-  changed: number;
-  unlisted: number;
 }

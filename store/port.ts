@@ -116,8 +116,6 @@ export interface CatalogueChange {
   isComplete: boolean;
   /** Encoded events (see `decodeEvent`), oldest first; where an id occurs twice the last one counts. May be iterated again. */
   events: Iterable<string>;
-  added: number;
-  changed: number;
   /** Provider name to the instant at which its feed was last read. */
   sightings: Readonly<Record<string, Instant>>;
 }

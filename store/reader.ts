@@ -76,7 +76,7 @@ async function readEverything(kv: Deno.Kv): Promise<CatalogueChange> {
     const change = await readChanges(kv, applied.value ?? 0, head);
     if (change === null) continue;
     const events = new Concatenation(listed, change.events);
-    return { ...change, events, isComplete: true, added: listed.count, changed: 0 };
+    return { ...change, events, isComplete: true };
   }
   throw new StoreError(
     "store_failed",
@@ -91,15 +91,12 @@ async function readChanges(
   head: Head,
 ): Promise<CatalogueChange | null> {
   const chunks: Uint8Array[] = [];
-  let added = 0, changed = 0;
   for (let next = version + 1; next <= head.version; next++) {
     const log = await readVersionLog(kv, next);
     if (log === null) return null;
-    added += log.header.added;
-    changed += log.header.changed + log.header.unlisted;
     chunks.push(...log.chunks);
   }
-  return { ...head, events: new ChunkLines(chunks), isComplete: false, added, changed };
+  return { ...head, events: new ChunkLines(chunks), isComplete: false };
 }
 
 /** The lines of log chunks, inflated as they are read. */

@@ -240,7 +240,7 @@ export class Writer {
       .set(keys.sightings, sightings).set(keys.validators(provider), validators);
     if (version !== null) {
       record.version = version.version;
-      await this.#writeLog(record.version, log.chunks, { at: now, added, changed, unlisted });
+      await this.#writeLog(record.version, log.chunks);
       operation.check(this.#versionEntry).set(keys.version, version);
     }
     this.#finishRecord(operation, record, report);
@@ -320,13 +320,12 @@ export class Writer {
   async #writeLog(
     version: number,
     chunks: Uint8Array<ArrayBuffer>[],
-    counts: Omit<LogHeader, "chunks">,
   ): Promise<void> {
     const batch = new BatchWriter(this.#kv, this.#epoch);
     for (let n = 0; n < chunks.length; n++) {
       await batch.set(keys.chunk(version, n), chunks[n], chunks[n].length);
     }
-    const header: LogHeader = { chunks: chunks.length, ...counts };
+    const header: LogHeader = { chunks: chunks.length };
     await batch.set(keys.log(version), header, 100);
     await batch.flush();
   }
