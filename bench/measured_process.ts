@@ -1,20 +1,33 @@
+const encoder = new TextEncoder();
+
 /** A process under measurement: started on one core, its log read for a line, its CPU time and memory read from /proc. */
 export class MeasuredProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #reader: ReadableStreamDefaultReader<string>;
   #text = "";
 
   /**
-   * @param core The core that it is pinned to with taskset
-   * @param args What `deno run` gets, program and its arguments included
+   * @param core The core that it is pinned to with taskset; `null` for any
+   * @param args What `deno run` gets, program and its arguments included; or, with `program`, what that gets
+   * @param program What is started instead of `deno run`
    */
-  constructor(core: number, args: readonly string[], env: Record<string, string> = {}) {
-    this.#child = new Deno.Command("taskset", {
-      args: ["-c", String(core), Deno.execPath(), "run", "--no-prompt", ...args],
+  constructor(
+    core: number | null,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    program: readonly string[] = [Deno.execPath(), "run", "--no-prompt"],
+  ) {
+    const pinned = core === null ? [] : ["taskset", "-c", String(core)];
+    const [command, ...rest] = [...pinned, ...program, ...args];
+    this.#child = new Deno.Command(command, {
+      args: rest,
       env,
+      stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
+    this.#input = this.#child.stdin.getWriter();
     this.#reader = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   }
 
@@ -42,6 +55,11 @@ export class MeasuredProcess implements AsyncDisposable {
     }
   }
 
+  /** Gives it a line on its standard input, which ends when this process does. */
+  async write(line: string): Promise<void> {
+    await this.#input.write(encoder.encode(`${line}\n`));
+  }
+
   /** CPU time so far, in microseconds. */
   async cpuMicroseconds(): Promise<number> {
     const fields = (await proc(this.#child.pid, "stat")).split(") ")[1].split(" ");
@@ -58,6 +76,7 @@ export class MeasuredProcess implements AsyncDisposable {
   /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGTERM");
+    await this.#input.abort().catch(() => {});
     await this.#reader.cancel();
     await this.#child.status;
   }

@@ -9,6 +9,7 @@ import { formatDateTime } from "../domain/mod.ts";
 import { serveDemoProvider } from "../demo/mod.ts";
 import { START_FLAGS } from "./start_flags.ts";
 import { MeasuredProcess, median } from "./measured_process.ts";
+import { runWrk, writeWrkScript } from "./wrk.ts";
 
 const quick = Deno.args.includes("--quick");
 const plans = quick ? 10_000 : 100_000;
@@ -64,7 +65,7 @@ async function compare(what: string, bytes: number, requested: string[]): Promis
     String(bytes),
   ]);
   const [, constantPort] = await constant.line(/"port":(\d+)/);
-  const script = await writeScript(requested);
+  const script = await writeWrkScript(requested);
   const ours: Sample[] = [], floor: Sample[] = [];
   // The first round warms both up and does not count.
   for (let round = 0; round <= rounds; round++) {
@@ -95,17 +96,9 @@ function print(name: string, samples: readonly Sample[]): void {
 
 async function load(server: MeasuredProcess, url: string, script: string): Promise<Sample> {
   const before = await server.cpuMicroseconds();
-  const { stdout } = await new Deno.Command("taskset", {
-    args: ["-c", String(CLIENT_CORE), "wrk", "-t1", "-c64", `-d${seconds}s`, "-s", script, url],
-  }).output();
+  const { requests, requestsPerSecond } = await runWrk({ url, script, seconds, core: CLIENT_CORE });
   const used = await server.cpuMicroseconds() - before;
-  const text = new TextDecoder().decode(stdout);
-  const requests = Number(text.match(/(\d+) requests in/)?.[1]);
-  if (!(requests > 0) || /Non-2xx|Socket errors/.test(text)) throw new Error(`wrk said:\n${text}`);
-  return {
-    requestsPerSecond: Number(text.match(/Requests\/sec:\s+([\d.]+)/)?.[1]),
-    cpuMicroseconds: used / requests,
-  };
+  return { requestsPerSecond, cpuMicroseconds: used / requests };
 }
 
 /** Searches for one day each, from 20 days ago to 300 days ahead; the same at every run on one day. */
@@ -117,19 +110,4 @@ function randomDays(count: number): string[] {
     const start = now + Math.floor((random() * 320 - 20) * 1_440) * 60;
     return `/search?starts_at=${formatDateTime(start)}Z&ends_at=${formatDateTime(start + 86_400)}Z`;
   });
-}
-
-/** A wrk script that requests the paths one after the other; the requests are made before the load begins. */
-async function writeScript(requested: readonly string[]): Promise<string> {
-  const file = await Deno.makeTempFile({ suffix: ".lua" });
-  const list = requested.map((path) => JSON.stringify(path)).join(",\n");
-  await Deno.writeTextFile(
-    file,
-    `local paths = {${list}}
-local requests, i = {}, 0
-function init() for k, path in ipairs(paths) do requests[k] = wrk.format("GET", path) end end
-function request() i = i % #requests + 1; return requests[i] end
-`,
-  );
-  return file;
 }

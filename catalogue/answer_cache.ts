@@ -9,7 +9,8 @@ export class AnswerCache {
   #young = new Map<string, Uint8Array<ArrayBuffer>>();
   #old = new Map<string, Uint8Array<ArrayBuffer>>();
   #youngBytes = 0;
-  #askedOnce = new Set<string>();
+  /** Hashes of queries that were asked for, each at the place that it names; strings would have to be kept. */
+  readonly #asked = new Uint32Array(QUERIES_REMEMBERED_MAX);
   readonly #generationBytes: number;
 
   /** @param bytesMax The budget of both generations */
@@ -28,12 +29,10 @@ export class AnswerCache {
 
   /** Offers a body that was not there. Whether it is kept, as a copy, is the cache's choice. */
   offer(query: string, body: Uint8Array<ArrayBuffer>): void {
-    if (this.#askedOnce.delete(query)) {
-      this.#keep(query, body.slice());
-      return;
-    }
-    if (this.#askedOnce.size === QUERIES_REMEMBERED_MAX) this.#askedOnce.clear();
-    this.#askedOnce.add(query);
+    const hash = hashOf(query);
+    const place = hash % QUERIES_REMEMBERED_MAX;
+    if (this.#asked[place] === hash) this.#keep(query, body.slice());
+    else this.#asked[place] = hash;
   }
 
   #keep(query: string, body: Uint8Array<ArrayBuffer>): void {
@@ -48,4 +47,11 @@ export class AnswerCache {
     this.#young.set(query, body);
     this.#youngBytes += bytes;
   }
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c_9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193);
+  return hash >>> 0;
 }

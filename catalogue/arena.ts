@@ -1,5 +1,6 @@
 import { ARENA_SEGMENT_BYTES, ARENA_SHARED_RECORD_BYTES_MAX } from "./limits.ts";
 import type { Memory } from "./memory.ts";
+import type { NumberedMemory } from "./memory_pool.ts";
 
 /** Positions count in units of this many bytes, so that 32 bits reach 32 GiB. */
 const UNIT_BYTES = 8;
@@ -8,12 +9,6 @@ const SEGMENT_SHIFT = Math.log2(UNITS_PER_SEGMENT);
 /** Where the first record of a segment goes; it keeps 0 free to mean "none". */
 const FIRST_UNIT = 1;
 const SEGMENTS_MAX = 2 ** (32 - SEGMENT_SHIFT);
-
-/** Memory that its owner names by a number, so that other threads can be told of it. */
-export interface NumberedMemory {
-  readonly id: number;
-  readonly memory: Memory;
-}
 
 /**
  * Records of bytes that are written once and never moved while somebody reads them: a record that is replaced stays

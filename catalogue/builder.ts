@@ -6,7 +6,7 @@ import {
   toSearchResult,
 } from "../domain/mod.ts";
 import { Turns } from "../event_loop.ts";
-import { Arena, type NumberedMemory } from "./arena.ts";
+import { Arena } from "./arena.ts";
 import { Columns, type EventPlace } from "./columns.ts";
 import {
   BlockLevel,
@@ -17,9 +17,11 @@ import {
   takeOver,
 } from "./compressed_blocks.ts";
 import { EventTable, ID_IN_TEXT, RECORD_HEADER_BYTES } from "./event_table.ts";
-import { BUILD_STEP } from "./limits.ts";
+import { BUILD_STEP, MEMORY_SLACK } from "./limits.ts";
 import { MergedColumns } from "./merged_columns.ts";
-import { type MemoryHandle, type MemorySource, textOf } from "./memory.ts";
+import { giveBack, type MemoryHandle, type MemorySource, textOf } from "./memory.ts";
+import { MemoryPool } from "./memory_pool.ts";
+import { NumberList } from "./number_list.ts";
 
 /** What an edition is made of: numbers only, so that it can be told to another thread. */
 export interface EditionDescriptor {
@@ -34,6 +36,8 @@ export interface EditionDescriptor {
   inversion: number;
   /** Compressed blocks of each size. */
   blockCounts: number[];
+  /** Places of the table of events. */
+  places: number;
   /** Memory by its id. */
   columns: number;
   table: number;
@@ -47,8 +51,10 @@ export interface EditionDescriptor {
 /** An edition that was built, as its thread announces it. */
 export interface BuiltEdition {
   descriptor: EditionDescriptor;
-  /** The memory that was not announced before. Whoever gets the announcement frees it. */
+  /** The memory that was not announced before. Whoever gets the announcement owns it. */
   fresh: { id: number; handle: MemoryHandle }[];
+  /** Memory that was recycled and is of no use to the builder: its owner may free it. */
+  useless: number[];
   /** Events that the last edition did not have. */
   added: number;
   /** Events that were different in the last edition. */
@@ -74,7 +80,9 @@ export interface Builder {
    * @returns The same edition with them, or `null` when there was nothing to do
    */
   compress(): Promise<BuiltEdition | null>;
-  /** Ends it. Memory that was announced stays. */
+  /** Takes back memory that no edition uses any more, by its id, to build other editions in. */
+  recycle(ids: number[]): void;
+  /** Ends it. Memory that was announced stays its owner's. */
   close(): void;
 }
 
@@ -99,22 +107,21 @@ interface Parts {
 /** Builds editions in the thread that calls it, which gets a turn now and then. */
 export class EditionBuilder implements Builder {
   readonly #policy: SellModePolicy;
-  readonly #source: MemorySource;
   readonly #turnMs: number | undefined;
   readonly #records: Arena;
   readonly #compressed: Arena;
-  #lastId = 0;
-  #fresh: NumberedMemory[] = [];
+  readonly #memory: MemoryPool;
   /** Positions of the records taken since the last edition. */
-  #taken: number[] = [];
+  #taken = new NumberList();
   #last: Parts | null = null;
 
   constructor({ policy, source, turnMs }: BuilderOptions) {
     this.#policy = policy;
-    this.#source = source;
     this.#turnMs = turnMs;
-    this.#records = new Arena((byteLength) => this.#allocate(byteLength));
-    this.#compressed = new Arena((byteLength) => this.#allocate(byteLength));
+    this.#memory = new MemoryPool(source);
+    const allocate = (byteLength: number) => this.#memory.allocate(byteLength);
+    this.#records = new Arena(allocate);
+    this.#compressed = new Arena(allocate);
   }
 
   take(lines: Uint8Array<ArrayBuffer>): void {
@@ -130,23 +137,30 @@ export class EditionBuilder implements Builder {
       record.set(lines.subarray(from, to), RECORD_HEADER_BYTES);
       this.#taken.push(position);
     }
+    giveBack(lines);
   }
 
   async build({ version, isComplete }: BuildStep): Promise<BuiltEdition> {
     const last = this.#last;
     const table = this.#nextTable(isComplete ? null : last);
     const taken = this.#taken;
-    this.#taken = [];
+    this.#taken = new NumberList();
     // Dropped at the end: until then both tables are read.
-    const superseded: number[] = [];
-    // Which places hold a record of this step, and what each replaced.
-    const replaced = new Map<number, number>();
-    for (const position of taken) {
+    const superseded = new NumberList();
+    // The places that hold a record of this step, and what each replaced.
+    const touched = new NumberList(), replaced = new NumberList();
+    const isTouched = new Uint8Array(table.table.places);
+    for (let i = 0; i < taken.length; i++) {
+      const position = taken.at(i);
       const text = table.table.text(position);
       const place = table.table.placeOf(text, ID_IN_TEXT);
       const before = table.table.position(place);
-      if (replaced.has(place)) superseded.push(before);
-      else replaced.set(place, isComplete ? this.#lastPosition(text) : before);
+      if (isTouched[place] === 1) superseded.push(before);
+      else {
+        isTouched[place] = 1;
+        touched.push(place);
+        replaced.push(isComplete ? this.#lastPosition(text) : before);
+      }
       table.table.put(place, position);
     }
 
@@ -155,9 +169,9 @@ export class EditionBuilder implements Builder {
     const removals: EventPlace[] = [];
     const insertions = new MergedColumns(last?.columns ?? null);
     const turns = new Turns(this.#turnMs);
-    let done = 0;
-    for (const [place, before] of replaced) {
-      if (++done % BUILD_STEP === 0) await turns.share();
+    for (let i = 0; i < touched.length; i++) {
+      if (i % BUILD_STEP === 0) await turns.share();
+      const place = touched.at(i), before = replaced.at(i);
       const position = table.table.position(place);
       const text = table.table.text(position);
       if (before === 0) {
@@ -185,7 +199,8 @@ export class EditionBuilder implements Builder {
         superseded.push(position);
       }
     }
-    for (const position of superseded) {
+    for (let i = 0; i < superseded.length; i++) {
+      const position = superseded.at(i);
       this.#records.drop(position, RECORD_HEADER_BYTES + table.table.text(position).length);
     }
     this.#tidyRecords(table.table);
@@ -197,8 +212,9 @@ export class EditionBuilder implements Builder {
     if (last === null) return null;
     if (last.blocks.isComplete) return null;
     const { blockCounts } = last.descriptor;
-    const memory = this.#allocate(CompressedBlocks.byteLength(blockCounts));
-    memory.memory.bytes.set(last.blocks.memory.bytes);
+    const byteLength = CompressedBlocks.byteLength(blockCounts);
+    const memory = this.#memory.allocate(byteLength, MEMORY_SLACK);
+    memory.memory.bytes.set(last.blocks.memory.bytes.subarray(0, byteLength));
     const blocks = new CompressedBlocks(memory.memory, blockCounts);
     const turns = new Turns(this.#turnMs);
     for (const level of blocks.levels) {
@@ -219,17 +235,22 @@ export class EditionBuilder implements Builder {
     }, { added: 0, changed: 0 });
   }
 
+  recycle(ids: number[]): void {
+    this.#memory.recycle(ids);
+  }
+
   close(): void {}
 
   /** A table for the next edition, with room for everything taken. */
   #nextTable(last: Parts | null): { id: number; table: EventTable } {
     const events = (last?.descriptor.events ?? 0) + this.#taken.length;
-    const byteLength = EventTable.byteLength(events);
     const previous = last?.table ?? null;
     // A table does not shrink: what an id replaces is counted as one more event.
-    const isGrown = previous === null || previous.memory.bytes.length < byteLength;
-    const { id, memory } = this.#allocate(isGrown ? byteLength : previous.memory.bytes.length);
-    const table = new EventTable(memory, this.#records.memories);
+    const places = Math.max(EventTable.placesFor(events), previous?.places ?? 0);
+    const isGrown = places !== previous?.places;
+    const { id, memory } = this.#memory.allocate(4 * places);
+    const table = new EventTable(memory, places, this.#records.memories);
+    if (isGrown) table.clear();
     if (previous !== null && !isGrown) table.copyFrom(previous);
     if (previous !== null && isGrown) {
       for (const position of previous.positions()) {
@@ -260,7 +281,7 @@ export class EditionBuilder implements Builder {
       removals.push({ start: then.start, end: effectiveEnd(then), id: then.id });
     }
     if (now !== null) {
-      insertions.insert({ start: now.start, end: effectiveEnd(now), id: now.id }, fragment);
+      insertions.insert(now.start, effectiveEnd(now), fragment);
     }
   }
 
@@ -290,20 +311,33 @@ export class EditionBuilder implements Builder {
   ): BuiltEdition {
     const last = this.#last;
     if (last !== null && insertions.size === 0 && removals.length === 0) {
-      const descriptor = { ...last.descriptor, version, events, table: tableId };
+      const descriptor = {
+        ...last.descriptor,
+        version,
+        events,
+        table: tableId,
+        places: table.places,
+      };
       return this.#announce({ ...last, table, descriptor }, counts);
     }
     const plan = insertions.plan(removals);
-    const columnsMemory = this.#allocate(Columns.byteLength(plan.size, plan.fragmentBytes));
+    const columnsMemory = this.#memory.allocate(
+      Columns.byteLength(plan.size, plan.fragmentBytes),
+      MEMORY_SLACK,
+    );
     const columns = new Columns(columnsMemory.memory, plan.size, plan.fragmentBytes);
     const runs = insertions.write(columns, plan);
+    insertions.giveBack();
 
     const cuts = cutBlocks(plan.size, last?.blocks ?? null, runs);
     const blockCounts = cuts.map((firsts) => firsts.length - 1);
-    const blocksMemory = this.#allocate(CompressedBlocks.byteLength(blockCounts));
+    const blocksMemory = this.#memory.allocate(
+      CompressedBlocks.byteLength(blockCounts),
+      MEMORY_SLACK,
+    );
     const blocks = new CompressedBlocks(blocksMemory.memory, blockCounts);
     blocks.levels.forEach((level, i) => {
-      level.firsts.set(cuts[i]);
+      level.begin(cuts[i]);
       if (last !== null) this.#takeOver(level, last.blocks.levels[i], runs);
     });
     const descriptor: EditionDescriptor = {
@@ -313,6 +347,7 @@ export class EditionBuilder implements Builder {
       fragmentBytes: plan.fragmentBytes,
       inversion: Math.max(last?.descriptor.inversion ?? 0, plan.inversion),
       blockCounts,
+      places: table.places,
       columns: columnsMemory.id,
       table: tableId,
       blocks: blocksMemory.id,
@@ -345,21 +380,7 @@ export class EditionBuilder implements Builder {
     descriptor.records = [...this.#records.ids];
     descriptor.compressed = [...this.#compressed.ids];
     this.#last = parts;
-    const used = new Set(memoriesOf(descriptor));
-    const fresh: BuiltEdition["fresh"] = [];
-    for (const { id, memory } of this.#fresh) {
-      // What came and went within one step was never announced, so nobody else would free it.
-      if (used.has(id)) fresh.push({ id, handle: memory.handle });
-      else memory.free();
-    }
-    this.#fresh = [];
-    return { descriptor, fresh, ...counts };
-  }
-
-  #allocate(byteLength: number): NumberedMemory {
-    const numbered = { id: ++this.#lastId, memory: this.#source.allocate(byteLength) };
-    this.#fresh.push(numbered);
-    return numbered;
+    return { descriptor, ...this.#memory.announce(memoriesOf(descriptor)), ...counts };
   }
 }
 

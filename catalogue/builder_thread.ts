@@ -8,7 +8,8 @@ type BuilderRequest =
   | { kind: "open"; policy: SellModePolicy }
   | { kind: "take"; lines: Uint8Array<ArrayBuffer> }
   | { kind: "build"; step: BuildStep }
-  | { kind: "compress" };
+  | { kind: "compress" }
+  | { kind: "recycle"; ids: number[] };
 
 type BuilderReply =
   | { kind: "done"; built: BuiltEdition | null }
@@ -54,6 +55,10 @@ export class BuilderThread implements Builder {
     return this.#ask({ kind: "compress" });
   }
 
+  recycle(ids: number[]): void {
+    this.#ask({ kind: "recycle", ids }).catch(() => {});
+  }
+
   close(): void {
     this.#fail("the builder was closed");
   }
@@ -95,6 +100,9 @@ export function serveBuilder(scope: BuilderScope, source: MemorySource): void {
         return await builder.build(request.step);
       case "compress":
         return await builder.compress();
+      case "recycle":
+        builder.recycle(request.ids);
+        return null;
     }
   };
   scope.onmessage = ({ data }: MessageEvent<BuilderRequest>) => {

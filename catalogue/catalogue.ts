@@ -66,6 +66,8 @@ export class Catalogue {
   /** The builder and the memory that it announced; `null` after it failed. */
   #building: { builder: Builder; memory: BuiltMemory } | null = null;
   #compressing: Promise<void> = Promise.resolve();
+  /** Why there is no builder. */
+  #failure: unknown = null;
 
   constructor({ storeId, policy, source = sharedMemorySource, startBuilder }: CatalogueOptions) {
     this.#etagPrefix = `${storeId}-${policy === "ever" ? "e" : "l"}`;
@@ -115,9 +117,14 @@ export class Catalogue {
     if (this.edition?.version === step.version && !step.isComplete) return NOTHING;
     await this.#compressing;
     if (this.#building === null && !step.isComplete && this.edition !== null) {
-      throw new Error("the builder of editions failed: it must be given everything there is");
+      throw new Error(
+        "an edition could not be built: everything there is must be published again",
+        {
+          cause: this.#failure,
+        },
+      );
     }
-    this.#building ??= { builder: this.#startBuilder(), memory: new BuiltMemory(this.#source) };
+    this.#building ??= this.#startBuilding();
     const { builder, memory } = this.#building;
     try {
       await take(step.events, builder);
@@ -126,7 +133,7 @@ export class Catalogue {
       this.#compressing = this.#compress();
       return { added: built.added, changed: built.changed };
     } catch (error) {
-      this.#stopBuilding();
+      this.#stopBuilding(error);
       throw error;
     }
   }
@@ -138,7 +145,7 @@ export class Catalogue {
 
   /** Ends the builder. The edition stays. */
   close(): void {
-    this.#stopBuilding();
+    this.#stopBuilding(new Error("the catalogue was closed"));
   }
 
   async #compress(): Promise<void> {
@@ -147,14 +154,21 @@ export class Catalogue {
     try {
       const built = await builder.compress();
       if (built !== null) this.#publication.publish(memory, built, this.edition!.etag);
-    } catch {
-      // The next step finds out that there is no builder, and says so.
-      this.#stopBuilding();
+    } catch (error) {
+      // The next step finds out that there is no builder, and says why.
+      this.#stopBuilding(error);
     }
   }
 
-  #stopBuilding(): void {
+  #startBuilding(): { builder: Builder; memory: BuiltMemory } {
+    const builder = this.#startBuilder();
+    return { builder, memory: new BuiltMemory(this.#source, builder) };
+  }
+
+  #stopBuilding(failure: unknown): void {
+    this.#failure = failure;
     this.#building?.builder.close();
+    this.#building?.memory.abandon();
     this.#building = null;
   }
 }

@@ -10,7 +10,7 @@ const TAIL = encoder.encode(']},"error":null}');
 /** Bytes of an id, a UUID as text. */
 export const ID_BYTES = 36;
 /** Where in a fragment the id is: behind `{"id":"`. */
-const ID_IN_FRAGMENT = 7;
+export const ID_IN_FRAGMENT = 7;
 
 /** The checksum of {@linkcode Columns.head}. */
 export const HEAD_CHECKSUM = crc32(HEAD);
@@ -86,8 +86,9 @@ export class Columns {
     return 24 * size + 8 + fragmentBytes + HEAD.length + TAIL.length;
   }
 
-  /** Writes the head and the tail. */
-  writeEnds(): void {
+  /** Writes what does not depend on the events; the memory may hold anything. */
+  begin(): void {
+    this.offsets[0] = this.checksums[0] = 0;
     this.memory.bytes.set(HEAD, this.head[0]);
     this.memory.bytes.set(TAIL, this.tail[0]);
   }

@@ -3,6 +3,9 @@ import type { Columns } from "./columns.ts";
 import { BLOCK_EVENTS } from "./limits.ts";
 import type { Memory } from "./memory.ts";
 
+/** The least that zlib takes for its chunks. */
+const ZLIB_CHUNK_BYTES_MIN = 64;
+
 /**
  * Events that stand together in two editions: `length` events from `before` in the one are those from `after` in the
  * other, with the same fragments.
@@ -39,6 +42,13 @@ export class BlockLevel {
   /** Bytes that a level takes. */
   static byteLength(size: number): number {
     return 12 * size + 4;
+  }
+
+  /** Makes it a level of blocks none of which is compressed yet. */
+  begin(firsts: ArrayLike<number>): void {
+    this.firsts.set(firsts);
+    this.positions.fill(0);
+    this.lengths.fill(0);
   }
 
   /** The first block that begins at or after an event. */
@@ -188,8 +198,11 @@ export function takeOver(
 
 /** The fragments of one block, compressed. */
 export function compressBlock(columns: Columns, level: BlockLevel, block: number): Uint8Array {
-  return deflateRawSync(columns.fragmentsOf(level.firsts[block], level.firsts[block + 1]), {
+  const fragments = columns.fragmentsOf(level.firsts[block], level.firsts[block + 1]);
+  return deflateRawSync(fragments, {
     level: 6,
     finishFlush: constants.Z_SYNC_FLUSH,
+    // zlib's own choice, 16 KiB a call, would be garbage by the hundred megabytes.
+    chunkSize: Math.max(ZLIB_CHUNK_BYTES_MIN, fragments.length >> 1),
   });
 }

@@ -74,7 +74,7 @@ export class Edition {
     const records = segments(descriptor.records);
     const compressed = segments(descriptor.compressed);
     this.#columns = new Columns(memory(descriptor.columns), size, fragmentBytes);
-    this.#table = new EventTable(memory(descriptor.table), records);
+    this.#table = new EventTable(memory(descriptor.table), descriptor.places, records);
     const blocks = new CompressedBlocks(memory(descriptor.blocks), descriptor.blockCounts);
     this.#gzip = new GzipWriter(this.#columns, blocks, compressed);
     this.#inversion = inversion;

@@ -22,18 +22,26 @@ export class EventTable {
   readonly #places: Uint32Array;
   readonly #mask: number;
 
-  /** Lays a table over memory of {@linkcode EventTable.byteLength} bytes, which stays the caller's. */
-  constructor(memory: Memory, segments: readonly (Memory | null)[]) {
+  /**
+   * Lays a table over memory, four bytes a place, which stays the caller's.
+   *
+   * @param places See {@linkcode EventTable.placesFor}
+   */
+  constructor(memory: Memory, places: number, segments: readonly (Memory | null)[]) {
     this.memory = memory;
     this.segments = segments;
-    const { buffer, byteOffset, byteLength } = memory.bytes;
-    this.#places = new Uint32Array(buffer, byteOffset, byteLength / 4);
-    this.#mask = this.#places.length - 1;
+    this.#places = new Uint32Array(memory.bytes.buffer, memory.bytes.byteOffset, places);
+    this.#mask = places - 1;
   }
 
-  /** Bytes of a table for a number of events. */
-  static byteLength(events: number): number {
-    return 4 * 2 ** Math.max(4, Math.ceil(Math.log2(events * PLACES_PER_EVENT)));
+  /** How many places a table for a number of events has: a power of two. */
+  static placesFor(events: number): number {
+    return 2 ** Math.max(4, Math.ceil(Math.log2(events * PLACES_PER_EVENT)));
+  }
+
+  /** Empties all places. */
+  clear(): void {
+    this.#places.fill(0);
   }
 
   /** The positions of all records. */

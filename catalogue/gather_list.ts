@@ -1,6 +1,9 @@
 import { GATHER_SCRATCH_BYTES } from "./limits.ts";
 import type { Memory, MemorySource } from "./memory.ts";
 
+/** A piece up to this long is copied faster byte by byte than by making a view of it, which takes 0.1 µs. */
+const SHORT_PIECE_BYTES = 96;
+
 /**
  * The pieces of memory that an answer consists of, in order, as writev(2) takes them. Nothing is copied until
  * {@linkcode GatherList.joined}; a transport that knows addresses sends the pieces as they lie. One list is filled again and again, so that an answer costs no allocation.
@@ -77,10 +80,13 @@ export class GatherList {
 
   /** Copies all pieces, one behind the other, to the beginning of bytes that have room for them. */
   copyTo(target: Uint8Array): void {
-    for (let i = 0, end = 0; i < this.length; i++) {
-      const offset = this.offsets[i];
-      target.set(this.memories[i].bytes.subarray(offset, offset + this.lengths[i]), end);
-      end += this.lengths[i];
+    let end = 0;
+    for (let i = 0; i < this.length; i++) {
+      const { bytes } = this.memories[i];
+      const offset = this.offsets[i], length = this.lengths[i];
+      if (length > SHORT_PIECE_BYTES) target.set(bytes.subarray(offset, offset + length), end);
+      else for (let at = 0; at < length; at++) target[end + at] = bytes[offset + at];
+      end += length;
     }
   }
 

@@ -4,12 +4,16 @@
 export const ANSWER_CACHE_BYTES_MAX = 24 * 1_048_576;
 /** What one kept answer is counted with beside its bytes. */
 export const ANSWER_OVERHEAD_BYTES = 300;
-/** Queries remembered as asked once; an answer is kept from the second time on. Past it all are forgotten. */
+/** Queries remembered as asked; an answer is kept from the second time on. Past it the ones before are forgotten. */
 export const QUERIES_REMEMBERED_MAX = 4_096;
 /** Bytes of one piece of a streamed answer, so that a slow reader holds up little. */
 export const PIECE_BYTES = 65_536;
 /** Bytes that a gather list has for what belongs to its answer alone; more is taken when a list needs more. */
 export const GATHER_SCRATCH_BYTES = 4_096;
+/** What is allocated is this much larger than what is needed, so that it is large enough for the next edition too. */
+export const MEMORY_SLACK = 1.05;
+/** Editions for which memory that came back waits to be used again; then it is freed. */
+export const MEMORY_REST_MAX = 4;
 /** Bytes of one segment of an arena. */
 export const ARENA_SEGMENT_BYTES = 1_048_576;
 /** Bytes of a record that shares its segment with others; a longer one gets a segment of its own. */

@@ -1,3 +1,8 @@
+/** Gives the memory of bytes back at once; the garbage collector does not hurry with what lies outside its heap. */
+export function giveBack(bytes: Uint8Array<ArrayBuffer>): void {
+  bytes.buffer.transfer(0);
+}
+
 /** A piece of memory outside the JavaScript heap that threads may share. Whoever allocated or opened it frees it. */
 export interface Memory {
   /** Its bytes; empty after {@linkcode Memory.free}, so that a view that is used too late finds nothing. */

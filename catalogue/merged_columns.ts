@@ -1,9 +1,12 @@
-import { Columns, type EventPlace } from "./columns.ts";
+import { Columns, type EventPlace, ID_BYTES, ID_IN_FRAGMENT } from "./columns.ts";
 import type { CopiedRun } from "./compressed_blocks.ts";
 import { crc32, crc32Shift } from "./crc32.ts";
 import { FRAGMENT_BLOCK_BYTES } from "./limits.ts";
+import { giveBack } from "./memory.ts";
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const ROWS_AT_FIRST = 1_024;
 
 /** What the next columns will be. */
 export interface MergePlan {
@@ -26,13 +29,16 @@ export interface MergePlan {
  */
 export class MergedColumns {
   readonly #last: Columns | null;
-  readonly #places: EventPlace[] = [];
   /** The inserted fragments, one behind the other in blocks, so that no large array is ever copied. */
-  readonly #blocks: Uint8Array[] = [];
+  readonly #blocks: Uint8Array<ArrayBuffer>[] = [];
   #blockUsed = 0;
   #fragmentBytes = 0;
-  /** The block of each inserted fragment, where it begins there, and its length. */
-  readonly #rows: [block: number, offset: number, byteLength: number][] = [];
+  // By inserted row; columns rather than objects, since a first edition inserts every event.
+  #size = 0;
+  #starts = new Float64Array(ROWS_AT_FIRST);
+  #ends = new Float64Array(ROWS_AT_FIRST);
+  /** Three numbers a row: the block of its fragment, where it begins there, and its length. */
+  #fragments = new Uint32Array(3 * ROWS_AT_FIRST);
 
   /** @param last The columns that the changes are made to */
   constructor(last: Columns | null) {
@@ -41,11 +47,11 @@ export class MergedColumns {
 
   /** Events inserted so far. */
   get size(): number {
-    return this.#places.length;
+    return this.#size;
   }
 
-  /** Inserts an event. */
-  insert(place: EventPlace, fragment: string): void {
+  /** Inserts an event, by its start, its effective end and its fragment. */
+  insert(start: number, end: number, fragment: string): void {
     const room = fragment.length * 3;
     let block = this.#blocks.at(-1);
     if (block === undefined || block.length - this.#blockUsed < room) {
@@ -54,8 +60,11 @@ export class MergedColumns {
       this.#blockUsed = 0;
     }
     const { written } = encoder.encodeInto(fragment, block.subarray(this.#blockUsed));
-    this.#places.push(place);
-    this.#rows.push([this.#blocks.length - 1, this.#blockUsed, written]);
+    const row = this.#size++;
+    if (row === this.#starts.length) this.#grow();
+    this.#starts[row] = start;
+    this.#ends[row] = end;
+    this.#fragments.set([this.#blocks.length - 1, this.#blockUsed, written], 3 * row);
     this.#blockUsed += written;
     this.#fragmentBytes += written;
   }
@@ -68,7 +77,6 @@ export class MergedColumns {
    */
   plan(removals: readonly EventPlace[]): MergePlan {
     const last = this.#last;
-    const places = this.#places;
     const removed = Uint32Array.from(removals, (place) => {
       const index = last?.firstAtOrAfter(place) ?? 0;
       if (last === null || !last.isAt(index, place)) {
@@ -76,16 +84,17 @@ export class MergedColumns {
       }
       return index;
     }).sort();
-    const order = Uint32Array.from(places, (_, row) => row).sort((a, b) =>
-      comparePlaces(places[a], places[b])
-    );
-    const before = order.map((row) => last?.firstAtOrAfter(places[row]) ?? 0);
+    const order = Uint32Array.from({ length: this.#size }, (_, row) => row)
+      .sort((a, b) => this.#compare(a, b));
+    const before = order.map((row) => last?.firstAtOrAfter(this.#place(row)) ?? 0);
     let fragmentBytes = (last?.fragmentBytes ?? 0) + this.#fragmentBytes;
     for (const index of removed) fragmentBytes -= last!.offsets[index + 1] - last!.offsets[index];
     let inversion = 0;
-    for (const { start, end } of places) inversion = Math.max(inversion, start - end);
+    for (let row = 0; row < this.#size; row++) {
+      inversion = Math.max(inversion, this.#starts[row] - this.#ends[row]);
+    }
     return {
-      size: (last?.size ?? 0) + places.length - removed.length,
+      size: (last?.size ?? 0) + this.#size - removed.length,
       fragmentBytes,
       inversion,
       order,
@@ -103,7 +112,7 @@ export class MergedColumns {
     const last = this.#last;
     const lastSize = last?.size ?? 0;
     const runs: CopiedRun[] = [];
-    columns.writeEnds();
+    columns.begin();
     let size = 0;
     let next = 0, insertion = 0, removal = 0;
     while (next < lastSize || insertion < order.length) {
@@ -126,16 +135,48 @@ export class MergedColumns {
     return runs;
   }
 
+  /** Gives the memory of the inserted fragments back; nothing can be written any more. */
+  giveBack(): void {
+    for (const block of this.#blocks) giveBack(block);
+  }
+
   #insertAt(columns: Columns, index: number, row: number): void {
-    const { start, end } = this.#places[row];
-    const [block, offset, byteLength] = this.#rows[row];
-    const fragment = this.#blocks[block].subarray(offset, offset + byteLength);
+    const fragment = this.#fragment(row);
     const { starts, ends, offsets, checksums, fragments, memory } = columns;
-    starts[index] = start;
-    ends[index] = end;
+    starts[index] = this.#starts[row];
+    ends[index] = this.#ends[row];
     offsets[index + 1] = offsets[index] + fragment.length;
     checksums[index + 1] = crc32(fragment, checksums[index]);
     memory.bytes.set(fragment, fragments + offsets[index]);
+  }
+
+  #fragment(row: number): Uint8Array {
+    const offset = this.#fragments[3 * row + 1];
+    return this.#blocks[this.#fragments[3 * row]]
+      .subarray(offset, offset + this.#fragments[3 * row + 2]);
+  }
+
+  #id(row: number): string {
+    return decoder.decode(this.#fragment(row).subarray(ID_IN_FRAGMENT, ID_IN_FRAGMENT + ID_BYTES));
+  }
+
+  #place(row: number): EventPlace {
+    return { start: this.#starts[row], end: this.#ends[row], id: this.#id(row) };
+  }
+
+  /** The order of search results. */
+  #compare(a: number, b: number): number {
+    const order = this.#starts[a] - this.#starts[b] || this.#ends[a] - this.#ends[b];
+    if (order !== 0) return order;
+    const idOfA = this.#id(a), idOfB = this.#id(b);
+    return idOfA < idOfB ? -1 : idOfA > idOfB ? 1 : 0;
+  }
+
+  #grow(): void {
+    const length = 2 * this.#size;
+    this.#starts = new Float64Array(this.#starts.buffer.transfer(8 * length));
+    this.#ends = new Float64Array(this.#ends.buffer.transfer(8 * length));
+    this.#fragments = new Uint32Array(this.#fragments.buffer.transfer(12 * length));
   }
 }
 
@@ -156,8 +197,4 @@ function copy(last: Columns, from: number, to: number, columns: Columns, index: 
     }
     checksums[at] = last.checksums[i + 1] ^ difference;
   }
-}
-
-function comparePlaces(a: EventPlace, b: EventPlace): number {
-  return a.start - b.start || a.end - b.end || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
 }

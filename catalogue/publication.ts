@@ -1,4 +1,4 @@
-import { type BuiltEdition, type EditionDescriptor, memoriesOf } from "./builder.ts";
+import { type Builder, type BuiltEdition, type EditionDescriptor, memoriesOf } from "./builder.ts";
 import { Edition } from "./edition.ts";
 import { EDITIONS_PINNED_MAX } from "./limits.ts";
 import type { Memory, MemorySource } from "./memory.ts";
@@ -9,40 +9,52 @@ interface SharedMemoryUse {
   editions: number;
 }
 
-/** Opens the memory that one builder announces, and counts which editions use it. */
+/** Opens the memory that one builder announces, counts which editions use it, and lets the builder have it again. */
 export class BuiltMemory {
   readonly #source: MemorySource;
   readonly #uses = new Map<number, SharedMemoryUse>();
+  /** `null` when the builder is gone. */
+  #builder: Builder | null;
 
   /** @param source Opens what the builder allocated */
-  constructor(source: MemorySource) {
+  constructor(source: MemorySource, builder: Builder) {
     this.#source = source;
+    this.#builder = builder;
   }
 
-  /** Bytes of everything that some edition uses. */
+  /** Bytes of all of it. */
   get byteLength(): number {
     let sum = 0;
     for (const { memory } of this.#uses.values()) sum += memory.bytes.length;
     return sum;
   }
 
-  /** Makes an edition of what a builder announced; it uses its memory until {@linkcode BuiltMemory.release}. */
-  edition({ descriptor, fresh }: BuiltEdition, etag: string): Edition {
+  /** Makes an edition of what the builder announced; it uses its memory until {@linkcode BuiltMemory.release}. */
+  edition({ descriptor, fresh, useless }: BuiltEdition, etag: string): Edition {
     for (const { id, handle } of fresh) {
       this.#uses.set(id, { memory: this.#source.open(handle), editions: 0 });
     }
+    for (const id of useless) this.#free(id);
     for (const id of memoriesOf(descriptor)) this.#uses.get(id)!.editions++;
     return new Edition(descriptor, etag, (id) => this.#uses.get(id)!.memory);
   }
 
-  /** Frees what no other edition uses. */
+  /** Gives what no other edition uses back to the builder. */
   release(descriptor: EditionDescriptor): void {
-    for (const id of memoriesOf(descriptor)) {
-      const use = this.#uses.get(id)!;
-      if (--use.editions > 0) continue;
-      this.#uses.delete(id);
-      use.memory.free();
-    }
+    const unused = memoriesOf(descriptor).filter((id) => --this.#uses.get(id)!.editions === 0);
+    if (this.#builder !== null) this.#builder.recycle(unused);
+    else unused.forEach((id) => this.#free(id));
+  }
+
+  /** Frees what no edition uses, now and from now on: the builder is gone. */
+  abandon(): void {
+    this.#builder = null;
+    for (const [id, { editions }] of this.#uses) if (editions === 0) this.#free(id);
+  }
+
+  #free(id: number): void {
+    this.#uses.get(id)!.memory.free();
+    this.#uses.delete(id);
   }
 }
 
@@ -54,7 +66,7 @@ interface PublishedEdition {
 
 /**
  * The current edition, and those before it that are pinned because answers from them are being sent. An edition's
- * memory goes back as soon as it is neither.
+ * memory goes back to the builder as soon as it is neither.
  */
 export class Publication {
   #current: PublishedEdition | null = null;

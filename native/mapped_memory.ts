@@ -10,7 +10,7 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 // asm-generic/mman-common.h
-const PROT_READ = 1, PROT_WRITE = 2, MAP_SHARED = 1, MAP_ANONYMOUS = 0x20;
+const PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20;
 /** `MAP_FAILED`, `(void *) -1`. */
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const NO_BYTES = new Uint8Array(0);
@@ -89,7 +89,7 @@ export function mapMemory(byteLength: number): MappedMemory {
     null,
     BigInt(byteLength),
     PROT_READ | PROT_WRITE,
-    MAP_SHARED | MAP_ANONYMOUS,
+    MAP_PRIVATE | MAP_ANONYMOUS,
     -1,
     0n,
   );

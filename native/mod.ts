@@ -5,3 +5,4 @@
  * @module
  */
 export * from "./mapped_memory.ts";
+export * from "./thread_priority.ts";

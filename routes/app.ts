@@ -3,7 +3,7 @@ import { HttpError } from "./http_error.ts";
 import { BODY_BYTES_MAX, TARGET_CHARACTERS_MAX } from "./limits.ts";
 import { parseQuery } from "./query.ts";
 import { errorReply, type Reply } from "./reply.ts";
-import type { Route, RouteRequest } from "./route.ts";
+import type { QueryParameters, QueryValues, Route, RouteRequest } from "./route.ts";
 
 /** A request that was answered. */
 export interface AnsweredRequest {
@@ -34,6 +34,9 @@ const SANE_REQUEST_ID = /^[\w.:+\/=@-]{1,128}$/;
 const requestIdPrefix = crypto.randomUUID().slice(0, 13).replace("-", "");
 let requestNumber = 0;
 
+const NO_PATH: Readonly<Record<string, string>> = {};
+const NO_PARAMETERS: QueryParameters = {};
+
 /**
  * Makes the handler of a route table: what Deno.serve, or any transport that knows Request and Response, calls.
  * Every error has the one shape, HEAD is answered wherever GET is, and every answer carries X-Request-ID.
@@ -43,27 +46,19 @@ export function createApp(
 ): (request: Request) => Response | Promise<Response> {
   const table = new RouteTable(routes);
 
-  function answer(
-    request: Request,
-    url: string,
-    route: number,
-    requestId: string,
-    started: number,
-    reply: Reply,
-    error: unknown = null,
-  ): Response {
-    const { method } = request;
+  function answer(asked: AskedRequest, reply: Reply, error: unknown = null): Response {
+    const { method, url, route, requestId } = asked;
+    const { headers, body, status } = reply;
     onAnswered({
       route,
       method,
       url,
-      status: reply.status,
-      seconds: (performance.now() - started) / 1_000,
+      status,
+      seconds: (performance.now() - asked.started) / 1_000,
       bytes: method === "HEAD" ? 0 : reply.length ?? 0,
       requestId,
       error,
     });
-    const { headers, body, status } = reply;
     headers["x-request-id"] = requestId;
     const isStream = body instanceof ReadableStream;
     if (method !== "HEAD" && !isStream) return new Response(body, { status, headers });
@@ -73,17 +68,14 @@ export function createApp(
     return new Response(null, { status, headers });
   }
 
+  function fail(asked: AskedRequest, error: unknown): Response {
+    return answer(asked, errorReply(toHttpError(error)), error);
+  }
+
   return (request) => {
-    const started = performance.now();
-    const { url } = request;
-    const given = request.headers.get("x-request-id");
-    const requestId = given !== null && SANE_REQUEST_ID.test(given)
-      ? given
-      : `${requestIdPrefix}-${(++requestNumber).toString(36)}`;
-    let route = routes.length;
-    const fail = (error: unknown) =>
-      answer(request, url, route, requestId, started, errorReply(toHttpError(error)), error);
+    const asked = new AskedRequest(request, routes.length);
     try {
+      const { url, method } = asked;
       // The path begins after "http://host"; a URL object would cost more than the rest of a cached answer.
       let pathStart = url.indexOf("/", url.indexOf("://") + 3);
       if (pathStart < 0) pathStart = url.length;
@@ -96,37 +88,57 @@ export function createApp(
           `path and query may have ${TARGET_CHARACTERS_MAX} characters`,
         );
       }
-      const found = table.find(url.slice(pathStart, pathEnd), request);
-      route = found.route;
-      const definition = routes[route];
-      if (request.method !== "GET" && request.method !== "HEAD") refuseLargeBody(request.headers);
-      const rawQuery = url.slice(pathEnd + 1);
-      const routeRequest: RouteRequest<NonNullable<Route["query"]>> = {
-        headers: request.headers,
-        path: found.path,
-        rawQuery,
-        query: () => parseQuery(rawQuery, definition.query ?? {}),
-        requestId,
-        get signal() {
-          return request.signal;
-        },
-      };
-      const reply = definition.handle(routeRequest);
-      if (!(reply instanceof Promise)) {
-        return answer(request, url, route, requestId, started, reply);
-      }
+      const found = table.find(url.slice(pathStart, pathEnd), method, request);
+      const definition = routes[found.route];
+      asked.route = found.route;
+      asked.path = found.path;
+      asked.rawQuery = url.slice(pathEnd + 1);
+      asked.parameters = definition.query ?? NO_PARAMETERS;
+      if (method !== "GET" && method !== "HEAD") refuseLargeBody(asked.headers);
+      const reply = definition.handle(asked);
+      if (!(reply instanceof Promise)) return answer(asked, reply);
       const bounded = definition.isUnbounded ? reply : withDeadline(reply, requestTimeoutMs);
-      return bounded.then(
-        (late) => answer(request, url, route, requestId, started, late),
-        fail,
-      );
+      return bounded.then((late) => answer(asked, late), (error) => fail(asked, error));
     } catch (error) {
-      return fail(error);
+      return fail(asked, error);
     }
   };
 }
 
-const NO_PATH: Readonly<Record<string, string>> = {};
+/** A request on its way through the app; a class, since an object with a getter of its own is slow to make. */
+class AskedRequest implements RouteRequest<QueryParameters> {
+  readonly started = performance.now();
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly requestId: string;
+  route: number;
+  path = NO_PATH;
+  rawQuery = "";
+  parameters = NO_PARAMETERS;
+  readonly #request: Request;
+
+  /** @param route What counts as its route until one is found */
+  constructor(request: Request, route: number) {
+    this.url = request.url;
+    this.method = request.method;
+    this.headers = request.headers;
+    const given = this.headers.get("x-request-id");
+    this.requestId = given !== null && SANE_REQUEST_ID.test(given)
+      ? given
+      : `${requestIdPrefix}-${++requestNumber}`;
+    this.route = route;
+    this.#request = request;
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+
+  query(): QueryValues<QueryParameters> {
+    return parseQuery(this.rawQuery, this.parameters);
+  }
+}
 
 /** Finds the route of a request: literal paths by a map, paths with parameters by @std/http's router. */
 class RouteTable {
@@ -168,17 +180,21 @@ class RouteTable {
     });
   }
 
-  find(path: string, request: Request): { route: number; path: Readonly<Record<string, string>> } {
+  find(
+    path: string,
+    method: string,
+    request: Request,
+  ): { route: number; path: Readonly<Record<string, string>> } {
     const byMethod = this.#literal.get(path);
     if (byMethod !== undefined) {
-      const route = byMethod.get(request.method);
+      const route = byMethod.get(method);
       if (route !== undefined) return { route, path: NO_PATH };
-      throw methodNotAllowed(request.method, [...byMethod.keys()]);
+      throw methodNotAllowed(method, [...byMethod.keys()]);
     }
     this.#router(request);
     if (this.#found !== null) return this.#found;
     for (const { pattern, methods } of this.#patterns) {
-      if (pattern.test(request.url)) throw methodNotAllowed(request.method, methods);
+      if (pattern.test(request.url)) throw methodNotAllowed(method, methods);
     }
     throw new HttpError(
       404,

@@ -8,6 +8,8 @@ export const BODY_BYTES_MAX = 65_536;
 export const PAGE_EVENTS_MAX = 10_000;
 /** Bytes of an answer to a search that is sent in one piece; a longer one is streamed. */
 export const ANSWER_JOINED_BYTES_MAX = 262_144;
+/** Bytes of an answer to a search from which it may be kept; a shorter one is put together faster than it is found. */
+export const ANSWER_KEPT_BYTES_MIN = 32_768;
 /** Clients of /events/stream; one more gets 503. */
 export const STREAM_CLIENTS_MAX = 1_000;
 /** Changes that wait for one client of /events/stream; a client that falls further behind is dropped. */

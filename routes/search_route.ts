@@ -8,7 +8,7 @@ import {
   streamAnswer,
 } from "../catalogue/mod.ts";
 import { HttpError } from "./http_error.ts";
-import { ANSWER_JOINED_BYTES_MAX, TARGET_CHARACTERS_MAX } from "./limits.ts";
+import { ANSWER_JOINED_BYTES_MAX, ANSWER_KEPT_BYTES_MIN, TARGET_CHARACTERS_MAX } from "./limits.ts";
 import { type Route, route } from "./route.ts";
 import { dataSchema, ERROR, objectSchema, SEARCH_RESULT } from "./schemas.ts";
 import { parseSearchQuery, SEARCH_PARAMETERS } from "./search_query.ts";
@@ -63,32 +63,28 @@ export function searchRoute(catalogue: Catalogue): Route {
         });
       }
       const coding = acceptedCoding(headers.get("accept-encoding"));
-      const answers = edition.answers[coding];
-      const kept = answers.get(rawQuery);
-      // A kept answer is one to a good query: bad ones get no further than this.
-      if (kept === undefined) {
-        parseSearchQuery(queryBytes, 0, encoder.encodeInto(rawQuery, queryBytes).written, query);
-      }
+      parseSearchQuery(queryBytes, 0, encoder.encodeInto(rawQuery, queryBytes).written, query);
       const replyHeaders = headersOf(edition, coding);
       const condition = headers.get("if-none-match");
       // The comparison is weak, so one ETag names the answer in either coding.
       if (condition !== null && !ifNoneMatch(condition, edition.etag)) {
         return { status: 304, headers: replyHeaders, body: null, length: null };
       }
-      if (kept !== undefined) {
-        return { status: 200, headers: replyHeaders, body: kept, length: kept.length };
-      }
       edition.search(query, list, coding);
       const length = list.byteLength;
-      if (length <= joined.length) {
-        list.copyTo(joined);
-        const body = joined.subarray(0, length);
-        answers.offer(rawQuery, body);
-        return { status: 200, headers: replyHeaders, body, length };
+      if (length > joined.length) {
+        const long = list;
+        list = catalogue.gatherList();
+        return { status: 200, headers: replyHeaders, body: streamAnswer(edition, long), length };
       }
-      const long = list;
-      list = catalogue.gatherList();
-      return { status: 200, headers: replyHeaders, body: streamAnswer(edition, long), length };
+      const answers = length < ANSWER_KEPT_BYTES_MIN ? null : edition.answers[coding];
+      let body = answers?.get(rawQuery);
+      if (body === undefined) {
+        list.copyTo(joined);
+        body = joined.subarray(0, length);
+        answers?.offer(rawQuery, body);
+      }
+      return { status: 200, headers: replyHeaders, body, length };
     },
   });
 }

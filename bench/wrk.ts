@@ -1,0 +1,90 @@
+import { median } from "./measured_process.ts";
+
+/** What wrk saw of a server. */
+export interface Load {
+  requests: number;
+  requestsPerSecond: number;
+  /** Mean size of an answer as it was on the wire, its head included. */
+  wireBytes: number;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+}
+
+/** A load to make. */
+export interface LoadOptions {
+  /** Scheme, host and port. */
+  url: string;
+  /** What {@linkcode writeWrkScript} wrote. */
+  script: string;
+  seconds: number;
+  /** The core that wrk is pinned to; `null` for any. */
+  core: number | null;
+}
+
+const CONNECTIONS = 64;
+
+/**
+ * Writes a script for wrk that requests paths one after the other, round and round; the requests are made before the
+ * load begins. It prints the figures that {@linkcode runWrk} reads.
+ *
+ * @param headers What every request carries beside Host
+ * @returns The file, the caller's to remove
+ */
+export async function writeWrkScript(
+  paths: readonly string[],
+  headers: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const file = await Deno.makeTempFile({ suffix: ".lua" });
+  const list = paths.map((path) => JSON.stringify(path)).join(",\n");
+  const fields = Object.entries(headers)
+    .map(([name, value]) => `[${JSON.stringify(name)}] = ${JSON.stringify(value)}`).join(", ");
+  await Deno.writeTextFile(
+    file,
+    `local paths = {${list}}
+local requests, i = {}, 0
+function init()
+  for k, path in ipairs(paths) do requests[k] = wrk.format("GET", path, {${fields}}) end
+end
+function request() i = i % #requests + 1; return requests[i] end
+function done(summary, latency)
+  local e = summary.errors
+  print(string.format(
+    '\\n{"requests":%d,"bytes":%d,"us":%d,"errors":%d,"p50":%d,"p99":%d,"max":%d}',
+    summary.requests, summary.bytes, summary.duration,
+    e.connect + e.read + e.write + e.status + e.timeout,
+    latency:percentile(50), latency:percentile(99), latency.max))
+end
+`,
+  );
+  return file;
+}
+
+/**
+ * Makes a load with 64 connections, each of which asks again as soon as it is answered.
+ *
+ * @throws {Error} If anything was answered with an error, or nothing was answered at all
+ */
+export async function runWrk({ url, script, seconds, core }: LoadOptions): Promise<Load> {
+  const wrk = ["wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "-s", script, url];
+  const [program, ...args] = core === null ? wrk : ["taskset", "-c", String(core), ...wrk];
+  const { stdout, stderr } = await new Deno.Command(program, { args }).output();
+  const text = new TextDecoder().decode(stdout);
+  const json = text.match(/^\{"requests".*\}$/m);
+  if (json === null) throw new Error(`wrk said:\n${text}${new TextDecoder().decode(stderr)}`);
+  const { requests, bytes, us, errors, p50, p99, max } = JSON.parse(json[0]);
+  if (!(requests > 0) || errors > 0) throw new Error(`wrk said:\n${text}`);
+  return {
+    requests,
+    requestsPerSecond: requests / us * 1e6,
+    wireBytes: bytes / requests,
+    p50Ms: p50 / 1e3,
+    p99Ms: p99 / 1e3,
+    maxMs: max / 1e3,
+  };
+}
+
+/** The median of one figure over loads. */
+export function medianOf(loads: readonly Load[], figure: keyof Load): number {
+  return median(loads.map((load) => load[figure]));
+}
