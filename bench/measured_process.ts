@@ -67,6 +67,16 @@ export class MeasuredProcess implements AsyncDisposable {
     return (Number(fields[11]) + Number(fields[12])) * 10_000;
   }
 
+  /** Waits until it has nothing left to do, or for a minute: what runs behind would count as the requests'. */
+  async idle(): Promise<void> {
+    for (let second = 0, before = await this.cpuMicroseconds(); second < 60; second++) {
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      const now = await this.cpuMicroseconds();
+      if (now - before <= 30_000) return;
+      before = now;
+    }
+  }
+
   /** The most memory that was resident so far, in MB. */
   async peakMegabytes(): Promise<number> {
     const match = (await proc(this.#child.pid, "status")).match(/VmHWM:\s+(\d+) kB/);

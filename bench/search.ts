@@ -1,6 +1,6 @@
 /**
- * /search on Deno.serve beside a Deno.serve that sends a constant of the same size: requests/s and CPU per request,
- * in one run, server and client on different cores, medians of interleaved rounds. Needs wrk and taskset.
+ * /search on Deno.serve beside a Deno.serve that sends a constant of the same size, with the same headers: requests/s
+ * and CPU per request, in one run, server and client on different cores, medians of interleaved rounds. Needs wrk and taskset.
  * `deno task bench:search [--quick]`
  *
  * @module
@@ -41,7 +41,7 @@ await using service = new MeasuredProcess(
 const [, port] = await service.line(/"message":"Search: .*"port":(\d+)/);
 const base = `http://127.0.0.1:${port}`;
 await service.line(/"outcome":"changed"/);
-await new Promise((resolve) => setTimeout(resolve, quick ? 1_000 : 8_000));
+await service.idle();
 
 const paths = randomDays(10_000);
 const sizes: number[] = [];
@@ -63,6 +63,7 @@ async function compare(what: string, bytes: number, requested: string[]): Promis
     "--allow-net",
     new URL("constant_server.ts", import.meta.url).pathname,
     String(bytes),
+    "--headers",
   ]);
   const [, constantPort] = await constant.line(/"port":(\d+)/);
   const script = await writeWrkScript(requested);

@@ -22,6 +22,8 @@ Deno.test("the binary embeds the whole program as one bundle, which runs without
   const listing = await deno(args, { DENORT_BIN: "/bin/true" });
   assertStringIncludes(listing, "Embedded Files");
   assertStringIncludes(listing, ".deno_compile_bundle_");
+  // The builder's thread has a module of its own, which a bundle does not take in.
+  assertStringIncludes(listing, "catalogue_worker.ts");
 
   await deno(["bundle", "--output", `${folder}/main.js`, "main.ts"]);
   await using service = new Deno.Command(Deno.execPath(), {
