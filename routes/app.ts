@@ -116,6 +116,8 @@ class AskedRequest implements RouteRequest<QueryParameters> {
   path = NO_PATH;
   rawQuery = "";
   parameters = NO_PARAMETERS;
+  /** A property rather than a method: handlers take it out of the request. */
+  readonly query = (): QueryValues<QueryParameters> => parseQuery(this.rawQuery, this.parameters);
   readonly #request: Request;
 
   /** @param route What counts as its route until one is found */
@@ -133,10 +135,6 @@ class AskedRequest implements RouteRequest<QueryParameters> {
 
   get signal(): AbortSignal {
     return this.#request.signal;
-  }
-
-  query(): QueryValues<QueryParameters> {
-    return parseQuery(this.rawQuery, this.parameters);
   }
 }
 
