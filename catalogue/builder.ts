@@ -104,6 +104,18 @@ interface Parts {
   blocks: CompressedBlocks;
 }
 
+/** What a step changes, as far as it is known. */
+interface Changes {
+  added: number;
+  changed: number;
+  /** Events of the next edition. */
+  events: number;
+  insertions: MergedColumns;
+  removals: EventPlace[];
+  /** Records that the next edition does not have; they are read until it is known what changes. */
+  superseded: NumberList;
+}
+
 /** Builds editions in the thread that calls it, which gets a turn now and then. */
 export class EditionBuilder implements Builder {
   readonly #policy: SellModePolicy;
@@ -142,69 +154,91 @@ export class EditionBuilder implements Builder {
 
   async build({ version, isComplete }: BuildStep): Promise<BuiltEdition> {
     const last = this.#last;
-    const table = this.#nextTable(isComplete ? null : last);
+    const next = this.#nextTable(isComplete ? null : last);
+    const changes: Changes = {
+      added: 0,
+      changed: 0,
+      events: isComplete ? 0 : last?.descriptor.events ?? 0,
+      insertions: new MergedColumns(last?.columns ?? null),
+      removals: [],
+      superseded: new NumberList(),
+    };
+    const { touched, replaced } = this.#placeTaken(next.table, isComplete, changes);
+    const turns = new Turns(this.#turnMs);
+    for (let i = 0; i < touched.length; i++) {
+      if (i % BUILD_STEP === 0) await turns.share();
+      this.#compare(next.table, touched.at(i), replaced.at(i), changes);
+      if (isComplete && replaced.at(i) !== 0) changes.events++;
+    }
+    if (isComplete && last !== null) this.#removeMissing(last.table, next.table, changes);
+    const { superseded } = changes;
+    for (let i = 0; i < superseded.length; i++) {
+      const position = superseded.at(i);
+      this.#records.drop(position, RECORD_HEADER_BYTES + next.table.text(position).length);
+    }
+    this.#tidyRecords(next.table);
+    return this.#finish(version, next, changes);
+  }
+
+  /**
+   * Puts the records that were taken into the next table.
+   *
+   * @returns The places that hold one of them, and the position that each replaced, 0 for none
+   */
+  #placeTaken(
+    table: EventTable,
+    isComplete: boolean,
+    { superseded }: Changes,
+  ): { touched: NumberList; replaced: NumberList } {
+    const touched = new NumberList(), replaced = new NumberList();
+    const isTouched = new Uint8Array(table.places);
     const taken = this.#taken;
     this.#taken = new NumberList();
-    // Dropped at the end: until then both tables are read.
-    const superseded = new NumberList();
-    // The places that hold a record of this step, and what each replaced.
-    const touched = new NumberList(), replaced = new NumberList();
-    const isTouched = new Uint8Array(table.table.places);
     for (let i = 0; i < taken.length; i++) {
       const position = taken.at(i);
-      const text = table.table.text(position);
-      const place = table.table.placeOf(text, ID_IN_TEXT);
-      const before = table.table.position(place);
+      const text = table.text(position);
+      const place = table.placeOf(text, ID_IN_TEXT);
+      const before = table.position(place);
       if (isTouched[place] === 1) superseded.push(before);
       else {
         isTouched[place] = 1;
         touched.push(place);
         replaced.push(isComplete ? this.#lastPosition(text) : before);
       }
-      table.table.put(place, position);
+      table.put(place, position);
     }
+    return { touched, replaced };
+  }
 
-    let added = 0, changed = 0;
-    let events = isComplete ? 0 : last?.descriptor.events ?? 0;
-    const removals: EventPlace[] = [];
-    const insertions = new MergedColumns(last?.columns ?? null);
-    const turns = new Turns(this.#turnMs);
-    for (let i = 0; i < touched.length; i++) {
-      if (i % BUILD_STEP === 0) await turns.share();
-      const place = touched.at(i), before = replaced.at(i);
-      const position = table.table.position(place);
-      const text = table.table.text(position);
-      if (before === 0) {
-        added++;
-        events++;
-        this.#show(text, null, insertions, removals);
-        continue;
-      }
-      if (isComplete) events++;
-      const textBefore = table.table.text(before);
-      if (areEqual(text, textBefore)) {
-        table.table.put(place, before);
-        superseded.push(position);
-        continue;
-      }
-      changed++;
-      this.#show(text, textBefore, insertions, removals);
-      superseded.push(before);
+  /** Finds out what a record changes. */
+  #compare(table: EventTable, place: number, before: number, changes: Changes): void {
+    const position = table.position(place);
+    const text = table.text(position);
+    if (before === 0) {
+      changes.added++;
+      changes.events++;
+      this.#show(text, null, changes);
+      return;
     }
-    if (isComplete && last !== null) {
-      for (const position of last.table.positions()) {
-        const text = last.table.text(position);
-        if (table.table.position(table.table.placeOf(text, ID_IN_TEXT)) !== 0) continue;
-        this.#show(null, text, insertions, removals);
-        superseded.push(position);
-      }
+    const textBefore = table.text(before);
+    if (areEqual(text, textBefore)) {
+      table.put(place, before);
+      changes.superseded.push(position);
+      return;
     }
-    for (let i = 0; i < superseded.length; i++) {
-      const position = superseded.at(i);
-      this.#records.drop(position, RECORD_HEADER_BYTES + table.table.text(position).length);
+    changes.changed++;
+    changes.superseded.push(before);
+    this.#show(text, textBefore, changes);
+  }
+
+  /** Removes what the last edition had and the next one, which is given everything there is, does not. */
+  #removeMissing(last: EventTable, next: EventTable, changes: Changes): void {
+    for (const position of last.positions()) {
+      const text = last.text(position);
+      if (next.position(next.placeOf(text, ID_IN_TEXT)) !== 0) continue;
+      this.#show(null, text, changes);
+      changes.superseded.push(position);
     }
-    this.#tidyRecords(table.table);
-    return this.#finish(version, events, table, insertions, removals, { added, changed });
   }
 
   async compress(): Promise<BuiltEdition | null> {
@@ -270,8 +304,7 @@ export class EditionBuilder implements Builder {
   #show(
     after: Uint8Array | null,
     before: Uint8Array | null,
-    insertions: MergedColumns,
-    removals: EventPlace[],
+    { insertions, removals }: Changes,
   ): void {
     const now = this.#summarize(after);
     const then = this.#summarize(before);
@@ -303,12 +336,10 @@ export class EditionBuilder implements Builder {
 
   #finish(
     version: number,
-    events: number,
     { id: tableId, table }: { id: number; table: EventTable },
-    insertions: MergedColumns,
-    removals: EventPlace[],
-    counts: { added: number; changed: number },
+    changes: Changes,
   ): BuiltEdition {
+    const { events, insertions, removals } = changes;
     const last = this.#last;
     if (last !== null && insertions.size === 0 && removals.length === 0) {
       const descriptor = {
@@ -318,7 +349,7 @@ export class EditionBuilder implements Builder {
         table: tableId,
         places: table.places,
       };
-      return this.#announce({ ...last, table, descriptor }, counts);
+      return this.#announce({ ...last, table, descriptor }, changes);
     }
     const plan = insertions.plan(removals);
     const columnsMemory = this.#memory.allocate(
@@ -354,7 +385,7 @@ export class EditionBuilder implements Builder {
       records: [],
       compressed: [],
     };
-    return this.#announce({ descriptor, columns, table, blocks }, counts);
+    return this.#announce({ descriptor, columns, table, blocks }, changes);
   }
 
   /** Takes compressed blocks over, drops the others, and moves what sparse segments still hold. */
@@ -375,12 +406,15 @@ export class EditionBuilder implements Builder {
     }
   }
 
-  #announce(parts: Parts, counts: { added: number; changed: number }): BuiltEdition {
+  #announce(
+    parts: Parts,
+    { added, changed }: Pick<BuiltEdition, "added" | "changed">,
+  ): BuiltEdition {
     const { descriptor } = parts;
     descriptor.records = [...this.#records.ids];
     descriptor.compressed = [...this.#compressed.ids];
     this.#last = parts;
-    return { descriptor, ...this.#memory.announce(memoriesOf(descriptor)), ...counts };
+    return { descriptor, ...this.#memory.announce(memoriesOf(descriptor)), added, changed };
   }
 }
 

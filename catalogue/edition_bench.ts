@@ -51,6 +51,18 @@ for (const coding of ["identity", "gzip"] as const) {
   }
 }
 
+Deno.bench("build a first edition of 10,000 events, and compress it", async () => {
+  const first = new Catalogue({ storeId: "bench", policy: "latest", source });
+  await first.publish({
+    version: 1,
+    isComplete: true,
+    events: events.slice(0, 10_000),
+    sightings: {},
+  });
+  await first.settled();
+  first.close();
+});
+
 let version = 1;
 Deno.bench(`build and publish a version with 1 % of ${EVENTS} events changed`, async () => {
   version++;

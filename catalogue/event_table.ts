@@ -4,8 +4,9 @@ import type { Memory } from "./memory.ts";
 
 /** Bytes before the text of a record: its length. */
 export const RECORD_HEADER_BYTES = 4;
-/** Where in a record the id begins: the text of an event begins with `["`. */
-const ID_IN_RECORD = RECORD_HEADER_BYTES + 2;
+/** Where in an event's text the id begins: behind `["`. */
+export const ID_IN_TEXT = 2;
+const ID_IN_RECORD = RECORD_HEADER_BYTES + ID_IN_TEXT;
 /** Places in a table per event at least, so that few events share a first place. */
 const PLACES_PER_EVENT = 1.5;
 
@@ -102,6 +103,3 @@ export class EventTable {
     return true;
   }
 }
-
-/** Puts the place of an id in a record's text. */
-export const ID_IN_TEXT = ID_IN_RECORD - RECORD_HEADER_BYTES;

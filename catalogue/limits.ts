@@ -34,7 +34,7 @@ export const BUILD_STEP = 64;
  */
 export const BLOCK_EVENTS = [64, 16, 4] as const;
 /** Editions that are kept because answers from them are being sent; past it the readers of the oldest are cut off. */
-export const EDITIONS_PINNED_MAX = 16;
+export const EDITIONS_PINNED_MAX = 8;
 
 function relation(holds: boolean, what: string): void {
   if (!holds) throw new Error(`catalogue/limits.ts: ${what}`);
