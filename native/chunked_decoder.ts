@@ -1,0 +1,165 @@
+import { CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX } from "./limits.ts";
+
+/** A chunked body that cannot be one. */
+export class ChunkedError extends Error {
+  override name = "ChunkedError";
+  /** The status that its request is refused with. */
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const LF = 10, CR = 13, SEMICOLON = 59, TAB = 9, SPACE = 32;
+/** What the next byte is part of. */
+type State =
+  | "size"
+  | "extension"
+  | "size line feed"
+  | "data"
+  | "data return"
+  | "data line feed"
+  | "trailer start"
+  | "trailer"
+  | "trailer line feed"
+  | "end line feed"
+  | "done";
+
+/**
+ * Takes a chunked body apart (RFC 9112 section 7.1), over any split of its bytes. Extensions and trailers are read and
+ * dropped.
+ *
+ * @example
+ * ```ts
+ * import { ChunkedDecoder } from "./chunked_decoder.ts";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const decoder = new ChunkedDecoder();
+ * const bytes = new TextEncoder().encode("3;a=b\r\nabc\r\n0\r\n\r\nGET");
+ * const parts: string[] = [];
+ * const end = decoder.decode(bytes, 0, bytes.length, (part) => parts.push(new TextDecoder().decode(part)));
+ * assertEquals([parts, decoder.isDone, end], [["abc"], true, bytes.length - 3]);
+ * ```
+ */
+export class ChunkedDecoder {
+  #state: State = "size";
+  #size = 0;
+  #digits = 0;
+  #lineBytes = 0;
+  #trailerBytes = 0;
+
+  /** Whether the body is complete. */
+  get isDone(): boolean {
+    return this.#state === "done";
+  }
+
+  /**
+   * Goes on with the next bytes.
+   *
+   * @param onData Called with parts of the body: views on `bytes`, valid during the call
+   * @returns Where the body, or what is there of it, ends
+   * @throws {ChunkedError} If it is no chunked body
+   */
+  decode(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    onData: (part: Uint8Array) => void,
+  ): number {
+    let i = from;
+    while (i < to && this.#state !== "done") {
+      if (this.#state === "data") {
+        const end = Math.min(to, i + this.#size);
+        onData(bytes.subarray(i, end));
+        this.#size -= end - i;
+        i = end;
+        if (this.#size === 0) this.#state = "data return";
+        continue;
+      }
+      this.#takeByte(bytes[i++]);
+    }
+    return i;
+  }
+
+  #takeByte(byte: number): void {
+    switch (this.#state) {
+      case "size":
+        this.#takeSize(byte);
+        return;
+      case "extension":
+        if (++this.#lineBytes > CHUNK_LINE_BYTES_MAX) {
+          throw new ChunkedError(400, `the line of a chunk has over ${CHUNK_LINE_BYTES_MAX} bytes`);
+        }
+        if (byte === CR) this.#state = "size line feed";
+        else if (!isText(byte)) throw new ChunkedError(400, "a chunk extension is no text");
+        return;
+      case "size line feed":
+        expect(byte, LF, "the line of a chunk ends with CR and LF");
+        this.#state = this.#size === 0 ? "trailer start" : "data";
+        return;
+      case "data return":
+        expect(byte, CR, "a chunk is longer than its size");
+        this.#state = "data line feed";
+        return;
+      case "data line feed":
+        expect(byte, LF, "a chunk is longer than its size");
+        this.#state = "size";
+        this.#digits = this.#lineBytes = 0;
+        return;
+      case "trailer start":
+        if (byte === CR) this.#state = "end line feed";
+        else this.#takeTrailer(byte);
+        return;
+      case "trailer":
+        this.#takeTrailer(byte);
+        return;
+      case "trailer line feed":
+        expect(byte, LF, "a trailer ends with CR and LF");
+        this.#state = "trailer start";
+        return;
+      case "end line feed":
+        expect(byte, LF, "a chunked body ends with CR and LF");
+        this.#state = "done";
+    }
+  }
+
+  #takeSize(byte: number): void {
+    const digit = hexDigit(byte);
+    if (digit >= 0) {
+      // 13 digits are 2^52, beyond any limit on bodies, and exact.
+      if (++this.#digits > 13) throw new ChunkedError(400, "the size of a chunk is beyond reason");
+      this.#size = this.#size * 16 + digit;
+      return;
+    }
+    if (this.#digits === 0) throw new ChunkedError(400, "a chunk begins with its size");
+    if (byte === CR) this.#state = "size line feed";
+    // Blanks before an extension are "bad whitespace", to be accepted (RFC 9112 section 7.1.1).
+    else if (byte === SEMICOLON || byte === SPACE || byte === TAB) this.#state = "extension";
+    else throw new ChunkedError(400, "the size of a chunk is no hexadecimal number");
+  }
+
+  #takeTrailer(byte: number): void {
+    if (++this.#trailerBytes > TRAILER_BYTES_MAX) {
+      throw new ChunkedError(431, `trailers have over ${TRAILER_BYTES_MAX} bytes`);
+    }
+    if (byte === CR) this.#state = "trailer line feed";
+    else if (isText(byte)) this.#state = "trailer";
+    else throw new ChunkedError(400, "a trailer is no text");
+  }
+}
+
+function expect(byte: number, wanted: number, message: string): void {
+  if (byte !== wanted) throw new ChunkedError(400, message);
+}
+
+function isText(byte: number): boolean {
+  return byte >= SPACE && byte !== 0x7f || byte === TAB;
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}

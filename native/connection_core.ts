@@ -1,0 +1,866 @@
+import { AnswerSlots } from "./answer_slots.ts";
+import { ChunkedDecoder, ChunkedError } from "./chunked_decoder.ts";
+import { type Driver, type DriverEvents, LATER } from "./driver.ts";
+import { SEND_CLOSE, SEND_INTERIM, SEND_LAST, type ThreadMessage } from "./exchange.ts";
+import { type FastRoute, httpDate } from "./fast_route.ts";
+import {
+  BODY_DISCARDED_BYTES_MAX,
+  BODY_WINDOW_BYTES,
+  HEAD_BYTES_MAX,
+  INPUT_WAITING_BYTES_MAX,
+  LINGER_BYTES_MAX,
+  LINGER_MS,
+  TICK_MS,
+} from "./limits.ts";
+import { INCOMPLETE, RequestParser } from "./request_parser.ts";
+import { COUNT, type ThreadStatistics } from "./statistics.ts";
+
+/** Deadlines of connections, in milliseconds. */
+export interface Timeouts {
+  /** From the first byte of a request, or from the opening of the connection, to the end of the head. */
+  headerTimeoutMs: number;
+  /** Between two requests. */
+  idleTimeoutMs: number;
+  /** Without a byte of a body that is being read. */
+  bodyTimeoutMs: number;
+  /** Without a byte of an answer being taken. */
+  writeTimeoutMs: number;
+}
+
+/** How a core is made. */
+export interface CoreOptions extends Timeouts {
+  connectionsMax: number;
+  bodyBytesMax: number;
+  routes: readonly FastRoute[];
+  statistics: ThreadStatistics;
+  /** Tells the main thread. */
+  tell: (message: ThreadMessage) => void;
+}
+
+// What a connection is doing.
+const FREE = 0;
+/** Heads are read, or nothing has come yet. */
+const READING = 1;
+/** Answers of this thread are being sent. */
+const SENDING = 2;
+/** The main thread answers. */
+const HANDLING = 3;
+/** A last answer was sent; what still comes is dropped. */
+const LINGERING = 4;
+/** The driver was told to close it. */
+const CLOSING = 5;
+
+// Flags of a connection.
+/** Ends when what is being sent was sent. */
+const CLOSE_AFTER = 1;
+/** Ends by way of lingering, because the client may still be sending. */
+const LINGER_AFTER = 2;
+/** Not read from, because too much waits. */
+const PAUSED = 4;
+/** The beginning of a head is there. */
+const HEAD_BEGUN = 8;
+/** The client has sent all that it will. */
+const ENDED = 16;
+/** Has had a request or an answer since the last look at idle ones. */
+const USED = 32;
+
+const NOTHING = -1;
+
+/** Input that waits for its turn. */
+interface Waiting {
+  bytes: Uint8Array;
+  start: number;
+  end: number;
+  /** Bytes that were there when a head was last looked for and not found. */
+  looked: number;
+}
+
+/** A request that the main thread answers. */
+interface Exchange {
+  readonly generation: number;
+  readonly keepsAlive: boolean;
+  readonly isOld: boolean;
+  /** Takes the body apart; `null` with Content-Length. */
+  readonly chunks: ChunkedDecoder | null;
+  /** Bytes of the body that are still to come; with chunks, that may come at most. */
+  remaining: number;
+  isBodyDone: boolean;
+  /** Bytes that may be told before the handler has read some. */
+  window: number;
+  /** The body is not the handler's any more: it has answered. */
+  isDiscarding: boolean;
+  /** Nothing was said to `Expect: 100-continue` yet. */
+  isExpecting: boolean;
+  isSending: boolean;
+  hasAnswered: boolean;
+  flags: number;
+}
+
+const WAITING_BYTES = 4_096;
+const WAITING_SPARE_MAX = 256;
+const CR = 13, LF = 10;
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  417: "Expectation Failed",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  505: "HTTP Version Not Supported",
+};
+
+/**
+ * The life of connections: heads parsed, fast routes answered, everything else handed over, deadlines kept, one answer
+ * in flight each. It knows no kernel; a {@linkcode Driver} moves the bytes.
+ */
+export class ConnectionCore implements DriverEvents {
+  readonly #driver: Driver;
+  readonly #options: CoreOptions;
+  readonly #routes: readonly FastRoute[];
+  readonly #paths: Uint8Array[];
+  readonly #parser = new RequestParser();
+  readonly #slots: AnswerSlots;
+  readonly #statistics: ThreadStatistics;
+  readonly #counts: Float64Array;
+
+  readonly #states: Uint8Array;
+  readonly #flags: Uint8Array;
+  /** The slot that is being sent, or NOTHING. */
+  readonly #sending: Int32Array;
+  /** Bytes of it that were not sent yet. */
+  readonly #unsent: Float64Array;
+  /** When something must have happened, by the clock of `#now`. */
+  readonly #deadlines: Float64Array;
+  readonly #waiting: (Waiting | null)[] = [];
+  readonly #exchanges: (Exchange | null)[] = [];
+  /** One more than the highest number that a connection has had. */
+  #highest = 0;
+  #active = 0;
+  /** Spare bytes for input that waits. */
+  readonly #spare: Uint8Array[] = [];
+
+  #now = performance.now();
+  #turnStart = this.#now;
+  #nextTick = this.#now + TICK_MS;
+  /** The connection whose requests are being read. */
+  #reading = NOTHING;
+  #isDraining = false;
+  #isDrained = false;
+  #onWoken: () => void = () => {};
+
+  /** @param makeDriver Makes the driver, given what it tells */
+  constructor(options: CoreOptions, makeDriver: (events: DriverEvents) => Driver) {
+    this.#options = options;
+    this.#routes = options.routes;
+    const encoder = new TextEncoder();
+    this.#paths = options.routes.map(({ path }) => encoder.encode(path));
+    this.#statistics = options.statistics;
+    this.#counts = options.statistics.counts;
+    this.#driver = makeDriver(this);
+    const count = this.#driver.generations.length;
+    this.#slots = new AnswerSlots(count);
+    this.#states = new Uint8Array(count);
+    this.#flags = new Uint8Array(count);
+    this.#sending = new Int32Array(count).fill(NOTHING);
+    this.#unsent = new Float64Array(count);
+    this.#deadlines = new Float64Array(count).fill(Infinity);
+    for (let i = 0; i < count; i++) {
+      this.#waiting.push(null);
+      this.#exchanges.push(null);
+    }
+  }
+
+  /** Whether it was told to drain, and nothing is left. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  /** Begins to accept. */
+  start(onWoken: () => void): void {
+    this.#onWoken = onWoken;
+    this.#driver.accept(true);
+  }
+
+  /** Waits for what happens next, and handles it. */
+  turn(): void {
+    this.#driver.turn();
+    this.#statistics.endTurn((performance.now() - this.#turnStart) / 1_000);
+    this.#counts[COUNT.answersInFlight] = this.#slots.inUse;
+    this.#counts[COUNT.buffersLent] = this.#driver.buffersLent;
+  }
+
+  /** Stops accepting; answers that are in flight, and requests that are on their way, are still answered. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#driver.accept(false);
+    // Idle connections get until the next tick but one: a request may just be on its way.
+    for (let c = 0; c < this.#highest; c++) this.#flags[c] &= ~USED;
+  }
+
+  /** Whether the main thread still means the connection that has this number now. */
+  isCurrent(connection: number, generation: number): boolean {
+    const exchange = this.#exchanges[connection];
+    return exchange !== null && exchange !== undefined && exchange.generation === generation;
+  }
+
+  // What the main thread asks.
+
+  /** Sends a part of the main thread's answer. */
+  sendFor(connection: number, address: number, byteLength: number, flags: number): void {
+    const exchange = this.#exchanges[connection]!;
+    if (this.#states[connection] !== HANDLING) return;
+    exchange.flags = flags;
+    exchange.isSending = true;
+    if ((flags & SEND_INTERIM) !== 0) exchange.isExpecting = false;
+    else exchange.hasAnswered = true;
+    if (byteLength === 0) {
+      this.#sentFor(connection, exchange);
+      return;
+    }
+    this.#begin(connection, this.#slots.single(address, byteLength));
+  }
+
+  /** Lets more of a body come. */
+  credit(connection: number, byteLength: number): void {
+    const exchange = this.#exchanges[connection]!;
+    exchange.window += byteLength;
+    if (exchange.window > 0) this.#resume(connection);
+  }
+
+  /** Cuts a connection off, because the main thread cannot answer. */
+  abort(connection: number): void {
+    this.#close(connection);
+  }
+
+  // What the driver tells.
+
+  begun(): void {
+    this.#now = this.#turnStart = performance.now();
+    if (this.#now < this.#nextTick) return;
+    this.#nextTick = this.#now + TICK_MS;
+    this.#tick();
+  }
+
+  opened(connection: number): void {
+    this.#states[connection] = READING;
+    this.#flags[connection] = USED;
+    this.#deadlines[connection] = this.#now + this.#options.headerTimeoutMs;
+    if (connection >= this.#highest) this.#highest = connection + 1;
+    this.#active++;
+    this.#counts[COUNT.connectionsTotal]++;
+    this.#counts[COUNT.connectionsActive] = this.#active;
+    this.#driver.receive(connection);
+  }
+
+  received(connection: number, bytes: Uint8Array, from: number, to: number): void {
+    this.#counts[COUNT.bytesReceived] += to - from;
+    const state = this.#states[connection];
+    if (state === READING && this.#waiting[connection] === null) {
+      const end = this.#read(connection, bytes, from, to);
+      if (end < to) this.#keep(connection, bytes, end, to);
+      return;
+    }
+    if (state === LINGERING) {
+      this.#unsent[connection] += to - from;
+      if (this.#unsent[connection] > LINGER_BYTES_MAX) this.#close(connection);
+      return;
+    }
+    if (state === HANDLING && this.#waiting[connection] === null) {
+      const end = this.#readBody(connection, bytes, from, to);
+      if (end < to) this.#keep(connection, bytes, end, to);
+      return;
+    }
+    if (state === FREE || state === CLOSING) return;
+    this.#keep(connection, bytes, from, to);
+    if (state !== SENDING) this.#readWaiting(connection);
+  }
+
+  ended(connection: number, isBroken: boolean): void {
+    this.#flags[connection] |= ENDED;
+    // Answers of this thread are on their way; the client may have closed its half only.
+    if (this.#states[connection] === SENDING && !isBroken) {
+      this.#flags[connection] |= CLOSE_AFTER;
+      return;
+    }
+    this.#close(connection);
+  }
+
+  sent(connection: number, result: number): void {
+    const slot = this.#sending[connection];
+    if (slot === NOTHING) return;
+    if (result < 0) {
+      this.#sending[connection] = NOTHING;
+      this.#slots.release(slot);
+      if (this.#states[connection] === CLOSING) this.#left(connection);
+      else this.#close(connection);
+      return;
+    }
+    this.#counts[COUNT.bytesSent] += result;
+    this.#unsent[connection] -= result;
+    if (this.#states[connection] === CLOSING) {
+      this.#sending[connection] = NOTHING;
+      this.#slots.release(slot);
+      this.#left(connection);
+    } else if (this.#unsent[connection] > 0) {
+      if (result > 0) this.#slots.advance(slot, result);
+      this.#deadlines[connection] = this.#now + this.#options.writeTimeoutMs;
+      this.#push(connection, slot);
+    } else this.#complete(connection, slot);
+  }
+
+  closed(connection: number): void {
+    this.#states[connection] = FREE;
+    this.#active--;
+    this.#counts[COUNT.connectionsActive] = this.#active;
+  }
+
+  woken(): void {
+    this.#onWoken();
+  }
+
+  exhausted(code: number): void {
+    this.#counts[COUNT.acceptFailures]++;
+    this.#options.tell({ kind: "exhausted", text: `accept: error ${code}` });
+  }
+
+  // Reading.
+
+  /**
+   * Answers the requests that bytes hold, as far as one send takes them.
+   *
+   * @returns Up to where the bytes were used
+   */
+  #read(connection: number, bytes: Uint8Array, from: number, to: number): number {
+    let at = from;
+    this.#reading = connection;
+    for (;;) {
+      at = this.#answerAll(connection, bytes, at, to);
+      if (!this.#slots.isOpen) break;
+      this.#begin(connection, this.#slots.finish());
+      // Only a driver that sends at once gets further here.
+      if (this.#states[connection] !== READING || at >= to) break;
+    }
+    this.#reading = NOTHING;
+    return at;
+  }
+
+  /** Writes answers of fast routes to one slot, until something else must happen first. */
+  #answerAll(connection: number, bytes: Uint8Array, from: number, to: number): number {
+    const parser = this.#parser, slots = this.#slots;
+    let at = from;
+    while (at < to) {
+      const end = parser.parse(bytes, at, to);
+      if (end === INCOMPLETE) {
+        while (at + 1 < to && bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+        if (at < to) this.#headBegun(connection);
+        return at;
+      }
+      if (end < 0) {
+        this.#refuse(connection, -end, parser.refusalCode, parser.refusalText);
+        return to;
+      }
+      const isFast = parser.contentLength <= 0 && !parser.isChunked &&
+        (parser.isGet || parser.isHead) && this.#answerFast(connection);
+      if (!isFast) {
+        // Answers in order: this one begins when those before it were sent.
+        if (slots.isOpen) return at;
+        this.#handOver(connection);
+        return this.#readBody(connection, bytes, end, to);
+      }
+      at = end;
+      if (!parser.keepsAlive || this.#isDraining) {
+        this.#flags[connection] |= CLOSE_AFTER;
+        // What else was sent will not be read: the client must still get to see the answer.
+        if (at < to) this.#flags[connection] |= LINGER_AFTER;
+        return to;
+      }
+      if (!slots.hasRoom) return at;
+    }
+    return at;
+  }
+
+  #answerFast(connection: number): boolean {
+    const parser = this.#parser, slots = this.#slots;
+    const route = this.#findRoute();
+    if (route < 0) return false;
+    if (!slots.isOpen) slots.open();
+    else slots.mark();
+    slots.isHead = parser.isHead;
+    slots.closes = !parser.keepsAlive || this.#isDraining;
+    slots.keepsOldAlive = parser.minorVersion === 0 && parser.keepsAlive;
+    try {
+      if (this.#routes[route].answer(parser, slots)) {
+        this.#statistics.answered(route, parser.isHead, slots.status);
+        this.#flags[connection] |= USED;
+        return true;
+      }
+      slots.rollback();
+    } catch {
+      // The handler answers it instead: with its own failure, if it fails there too.
+      slots.rollback();
+    }
+    if (slots.isEmpty) slots.abandon();
+    return false;
+  }
+
+  #findRoute(): number {
+    const { bytes, targetStart, pathEnd } = this.#parser;
+    const length = pathEnd - targetStart;
+    for (let route = 0; route < this.#paths.length; route++) {
+      const path = this.#paths[route];
+      if (path.length !== length) continue;
+      let i = 0;
+      while (i < length && bytes[targetStart + i] === path[i]) i++;
+      if (i === length) return route;
+    }
+    return -1;
+  }
+
+  /** A head goes on: it has until a deadline that more of it does not move. */
+  #headBegun(connection: number): void {
+    if ((this.#flags[connection] & HEAD_BEGUN) !== 0) return;
+    this.#flags[connection] |= HEAD_BEGUN | USED;
+    this.#deadlines[connection] = this.#now + this.#options.headerTimeoutMs;
+  }
+
+  /** Gives a request to the main thread. */
+  #handOver(connection: number): void {
+    const parser = this.#parser;
+    const { contentLength, isChunked } = parser;
+    if (contentLength > this.#options.bodyBytesMax) {
+      this.#refuse(connection, 413, "content_too_large", this.#bodyTooLong());
+      return;
+    }
+    const exchange: Exchange = {
+      generation: this.#driver.generations[connection],
+      keepsAlive: parser.keepsAlive,
+      isOld: parser.minorVersion === 0,
+      chunks: isChunked ? new ChunkedDecoder() : null,
+      remaining: isChunked ? this.#options.bodyBytesMax : Math.max(0, contentLength),
+      isBodyDone: !isChunked && contentLength <= 0,
+      window: BODY_WINDOW_BYTES,
+      isDiscarding: false,
+      isExpecting: parser.expectsContinue && (isChunked || contentLength > 0),
+      isSending: false,
+      hasAnswered: false,
+      flags: 0,
+    };
+    this.#exchanges[connection] = exchange;
+    this.#states[connection] = HANDLING;
+    this.#flags[connection] = this.#flags[connection] & ~HEAD_BEGUN | USED;
+    this.#deadlines[connection] = exchange.isBodyDone
+      ? Infinity
+      : this.#now + this.#options.bodyTimeoutMs;
+    this.#counts[COUNT.requestsHandled]++;
+    this.#counts[COUNT.exchangesActive]++;
+    this.#options.tell({
+      kind: "request",
+      connection,
+      generation: exchange.generation,
+      method: parser.text(parser.methodStart, parser.methodEnd),
+      target: parser.text(parser.targetStart, parser.targetEnd),
+      fields: parser.fieldList(),
+      minorVersion: parser.minorVersion,
+      hasBody: !exchange.isBodyDone,
+      expectsContinue: exchange.isExpecting,
+      keepsAlive: parser.keepsAlive && !this.#isDraining,
+    });
+  }
+
+  /** Takes bytes of the body of the request that is being handled. */
+  #readBody(connection: number, bytes: Uint8Array, from: number, to: number): number {
+    const exchange = this.#exchanges[connection];
+    // Refused before there was one, or nothing of the body is missing: what comes is the next request.
+    if (exchange === null) return this.#states[connection] === HANDLING ? from : to;
+    if (exchange.isBodyDone || from === to) return from;
+    exchange.isExpecting = false;
+    let end = from;
+    if (exchange.chunks === null) {
+      end = Math.min(to, from + exchange.remaining);
+      this.#takeBody(connection, exchange, bytes.subarray(from, end));
+      exchange.isBodyDone = exchange.remaining === 0;
+    } else {
+      try {
+        end = exchange.chunks.decode(bytes, from, to, (part) => {
+          this.#takeBody(connection, exchange, part);
+        });
+      } catch (error) {
+        if (!(error instanceof ChunkedError)) throw error;
+        this.#failBody(connection, error.status, "bad_request", error.message);
+        return to;
+      }
+      exchange.isBodyDone = exchange.chunks.isDone;
+      if (exchange.remaining < 0) {
+        this.#failBody(connection, 413, "content_too_large", this.#bodyTooLong());
+        return to;
+      }
+    }
+    if (exchange.isDiscarding) {
+      if (!exchange.isBodyDone) return end;
+      this.#finishExchange(connection, exchange);
+      return end;
+    }
+    if (exchange.isBodyDone) {
+      if (!exchange.isSending) this.#deadlines[connection] = Infinity;
+      this.#options.tell({ kind: "bodyEnd", connection, generation: exchange.generation });
+    } else {
+      if (!exchange.isSending) {
+        this.#deadlines[connection] = exchange.window > 0
+          ? this.#now + this.#options.bodyTimeoutMs
+          : Infinity;
+      }
+      if (exchange.window <= 0) this.#pause(connection);
+    }
+    return end;
+  }
+
+  #takeBody(connection: number, exchange: Exchange, part: Uint8Array): void {
+    exchange.remaining -= part.length;
+    if (exchange.isDiscarding || part.length === 0 || exchange.remaining < 0) return;
+    exchange.window -= part.length;
+    this.#options.tell({
+      kind: "body",
+      connection,
+      generation: exchange.generation,
+      bytes: part.slice() as Uint8Array<ArrayBuffer>,
+    });
+  }
+
+  /** Refuses a request whose body turned out to be wrong, unless its answer has begun. */
+  #failBody(connection: number, status: number, code: string, text: string): void {
+    const exchange = this.#exchanges[connection]!;
+    if (exchange.isDiscarding) {
+      this.#flags[connection] |= LINGER_AFTER;
+      this.#finishExchange(connection, exchange);
+      return;
+    }
+    if (exchange.hasAnswered || exchange.isSending) {
+      this.#close(connection);
+      return;
+    }
+    this.#endExchange(connection);
+    this.#options.tell({ kind: "gone", connection, generation: exchange.generation });
+    this.#states[connection] = READING;
+    this.#refuse(connection, status, code, text);
+    this.#begin(connection, this.#slots.finish());
+  }
+
+  /** Keeps input until its turn comes. */
+  #keep(connection: number, bytes: Uint8Array, from: number, to: number): void {
+    const state = this.#states[connection];
+    if (state === FREE || state === CLOSING || state === LINGERING) return;
+    let waiting = this.#waiting[connection];
+    if (waiting === null) {
+      waiting = {
+        bytes: this.#spare.pop() ?? new Uint8Array(WAITING_BYTES),
+        start: 0,
+        end: 0,
+        looked: 0,
+      };
+      this.#waiting[connection] = waiting;
+    }
+    const length = to - from;
+    if (waiting.end + length > waiting.bytes.length) makeRoom(waiting, length);
+    waiting.bytes.set(bytes.subarray(from, to), waiting.end);
+    waiting.end += length;
+    if (waiting.end - waiting.start >= INPUT_WAITING_BYTES_MAX && state !== READING) {
+      this.#pause(connection);
+    }
+  }
+
+  /** Goes on with input that waits, now that it can be used. */
+  #readWaiting(connection: number): void {
+    const waiting = this.#waiting[connection];
+    if (waiting === null) return;
+    const { bytes, start, end } = waiting;
+    const state = this.#states[connection];
+    if (state === HANDLING) {
+      waiting.start = this.#readBody(connection, bytes, start, end);
+      // The body may have been the last that was missing, and the next request be there.
+      if (this.#states[connection] === READING) {
+        this.#readWaiting(connection);
+        return;
+      }
+    } else if (state === READING) {
+      // A head that comes in crumbs is looked at when a line ends, or when it has doubled.
+      const length = end - start;
+      if (waiting.looked > 0 && length < waiting.looked * 2 && length <= HEAD_BYTES_MAX) {
+        let i = start + waiting.looked;
+        while (i < end && bytes[i] !== LF) i++;
+        if (i === end) return;
+      }
+      waiting.start = this.#read(connection, bytes, start, end);
+      waiting.looked = waiting.start === start ? length : 0;
+    }
+    this.#dropUsed(connection, waiting);
+  }
+
+  /** Gives back what is not needed any more. */
+  #dropUsed(connection: number, waiting: Waiting): void {
+    if (this.#waiting[connection] !== waiting) return;
+    if (waiting.start === waiting.end) this.#dropWaiting(connection);
+    if (waiting.end - waiting.start < INPUT_WAITING_BYTES_MAX) this.#resume(connection);
+  }
+
+  #dropWaiting(connection: number): void {
+    const waiting = this.#waiting[connection];
+    if (waiting === null) return;
+    this.#waiting[connection] = null;
+    if (waiting.bytes.length === WAITING_BYTES && this.#spare.length < WAITING_SPARE_MAX) {
+      this.#spare.push(waiting.bytes);
+    }
+  }
+
+  #pause(connection: number): void {
+    if ((this.#flags[connection] & PAUSED) !== 0) return;
+    this.#flags[connection] |= PAUSED;
+    this.#driver.pause(connection);
+  }
+
+  #resume(connection: number): void {
+    if ((this.#flags[connection] & PAUSED) === 0) return;
+    const state = this.#states[connection];
+    if (state !== READING && state !== HANDLING && state !== SENDING) return;
+    const exchange = this.#exchanges[connection];
+    if (exchange !== null && !exchange.isBodyDone && exchange.window <= 0) return;
+    const waiting = this.#waiting[connection];
+    if (waiting !== null && waiting.end - waiting.start >= INPUT_WAITING_BYTES_MAX) return;
+    this.#flags[connection] &= ~PAUSED;
+    if (exchange !== null && !exchange.isBodyDone && !exchange.isSending) {
+      this.#deadlines[connection] = this.#now + this.#options.bodyTimeoutMs;
+    }
+    this.#driver.receive(connection);
+  }
+
+  // Sending.
+
+  /** Sends the slot that was just written. */
+  #begin(connection: number, slot: number): void {
+    if (this.#states[connection] === READING) this.#states[connection] = SENDING;
+    this.#flags[connection] &= ~HEAD_BEGUN;
+    this.#sending[connection] = slot;
+    this.#unsent[connection] = this.#slots.byteLength;
+    this.#deadlines[connection] = this.#now + this.#options.writeTimeoutMs;
+    this.#push(connection, slot);
+  }
+
+  /** Sends what is left of a slot; a driver that sends at once may have sent it when this returns. */
+  #push(connection: number, slot: number): void {
+    const result = this.#driver.send(connection, this.#slots.message(slot));
+    if (result === LATER) return;
+    if (result < 0) {
+      this.sent(connection, result);
+      return;
+    }
+    this.#counts[COUNT.bytesSent] += result;
+    this.#unsent[connection] -= result;
+    if (this.#unsent[connection] === 0) this.#complete(connection, slot);
+    // The rest when the driver tells of room.
+    else if (result > 0) {
+      this.#slots.advance(slot, result);
+      this.#deadlines[connection] = this.#now + this.#options.writeTimeoutMs;
+    }
+  }
+
+  /** Everything of a slot was sent. */
+  #complete(connection: number, slot: number): void {
+    this.#sending[connection] = NOTHING;
+    this.#slots.release(slot);
+    if (this.#states[connection] === HANDLING) {
+      this.#sentFor(connection, this.#exchanges[connection]!);
+      return;
+    }
+    this.#readNext(connection);
+  }
+
+  /** An answer is complete: the connection ends, or its next request is read. */
+  #readNext(connection: number): void {
+    const flags = this.#flags[connection];
+    if ((flags & (LINGER_AFTER | ENDED)) === LINGER_AFTER) {
+      this.#linger(connection);
+      return;
+    }
+    if ((flags & (CLOSE_AFTER | LINGER_AFTER)) !== 0) {
+      this.#close(connection);
+      return;
+    }
+    const wasSending = this.#states[connection] === SENDING;
+    this.#states[connection] = READING;
+    this.#deadlines[connection] = this.#now + this.#options.idleTimeoutMs;
+    // Who reads at this moment goes on by itself.
+    if (this.#reading === connection) return;
+    if (this.#waiting[connection] !== null) {
+      this.#waiting[connection]!.looked = 0;
+      this.#readWaiting(connection);
+    } else if (!wasSending) this.#resume(connection);
+  }
+
+  #sentFor(connection: number, exchange: Exchange): void {
+    exchange.isSending = false;
+    this.#deadlines[connection] = !exchange.isBodyDone && !exchange.hasAnswered
+      ? this.#now + this.#options.bodyTimeoutMs
+      : Infinity;
+    this.#options.tell({ kind: "sent", connection, generation: exchange.generation });
+    if ((exchange.flags & SEND_LAST) === 0) return;
+    if (
+      (exchange.flags & SEND_CLOSE) !== 0 || !exchange.keepsAlive || this.#isDraining ||
+      // The client may wait for 100 Continue for ever, or send its body all the same.
+      exchange.isExpecting ||
+      (!exchange.isBodyDone &&
+        (exchange.chunks === null ? exchange.remaining > BODY_DISCARDED_BYTES_MAX : false))
+    ) {
+      this.#flags[connection] |= exchange.isBodyDone ? CLOSE_AFTER : LINGER_AFTER;
+      this.#finishExchange(connection, exchange);
+      return;
+    }
+    if (exchange.isBodyDone) {
+      this.#finishExchange(connection, exchange);
+      return;
+    }
+    // The rest of the body is read and dropped, so that the connection can be used again.
+    exchange.isDiscarding = true;
+    exchange.remaining = Math.min(exchange.remaining, BODY_DISCARDED_BYTES_MAX);
+    exchange.window = Infinity;
+    this.#deadlines[connection] = this.#now + this.#options.bodyTimeoutMs;
+    this.#resume(connection);
+    this.#readWaiting(connection);
+  }
+
+  #finishExchange(connection: number, exchange: Exchange): void {
+    if (this.#exchanges[connection] !== exchange) return;
+    this.#endExchange(connection);
+    this.#readNext(connection);
+  }
+
+  #endExchange(connection: number): void {
+    this.#exchanges[connection] = null;
+    this.#counts[COUNT.exchangesActive]--;
+  }
+
+  /** Writes a refusal; the connection ends after it, in a way that lets the client read it. */
+  #refuse(connection: number, status: number, code: string, text: string): void {
+    const slots = this.#slots;
+    if (!slots.isOpen) slots.open();
+    slots.isHead = false;
+    const body = JSON.stringify({ data: null, error: { code, message: text } });
+    slots.writeText(
+      `HTTP/1.1 ${status} ${REASONS[status] ?? "Error"}\r\ndate: ${httpDate(Date.now())}\r\n` +
+        "content-type: application/json\r\ncache-control: no-store\r\nconnection: close\r\n" +
+        `content-length: ${body.length}\r\n\r\n${body}`,
+    );
+    this.#flags[connection] |= CLOSE_AFTER | LINGER_AFTER;
+    this.#counts[COUNT.refusals]++;
+  }
+
+  #bodyTooLong(): string {
+    return `a body may have ${this.#options.bodyBytesMax} bytes`;
+  }
+
+  // Ending.
+
+  /** RFC 9112 section 9.6: the client would lose the answer if its own bytes met a closed socket. */
+  #linger(connection: number): void {
+    this.#states[connection] = LINGERING;
+    this.#dropWaiting(connection);
+    this.#unsent[connection] = 0;
+    this.#deadlines[connection] = this.#now + LINGER_MS;
+    this.#driver.finish(connection);
+    if ((this.#flags[connection] & PAUSED) !== 0) {
+      this.#flags[connection] &= ~PAUSED;
+      this.#driver.receive(connection);
+    }
+  }
+
+  #close(connection: number): void {
+    const state = this.#states[connection];
+    if (state === FREE || state === CLOSING) return;
+    this.#states[connection] = CLOSING;
+    this.#deadlines[connection] = Infinity;
+    this.#dropWaiting(connection);
+    const slot = this.#sending[connection];
+    const isSending = slot !== NOTHING;
+    // A driver that sends at once has nothing in flight, whatever is left to send.
+    if (isSending && this.#driver.name === "epoll") {
+      this.#sending[connection] = NOTHING;
+      this.#slots.release(slot);
+    }
+    if (this.#sending[connection] === NOTHING) this.#left(connection);
+    this.#driver.close(connection);
+  }
+
+  /** Nothing of a connection that is being closed is in flight. */
+  #left(connection: number): void {
+    const exchange = this.#exchanges[connection];
+    if (exchange === null) return;
+    this.#endExchange(connection);
+    this.#options.tell({ kind: "gone", connection, generation: exchange.generation });
+  }
+
+  #tick(): void {
+    this.#slots.setTime(Date.now());
+    this.#counts[COUNT.ticks]++;
+    const deadlines = this.#deadlines;
+    for (let connection = 0; connection < this.#highest; connection++) {
+      if (deadlines[connection] <= this.#now) this.#expired(connection);
+    }
+    this.#slots.shrink();
+    if (this.#isDraining) this.#drainIdle();
+  }
+
+  #expired(connection: number): void {
+    this.#counts[COUNT.timeouts]++;
+    switch (this.#states[connection]) {
+      case READING:
+        if ((this.#flags[connection] & HEAD_BEGUN) === 0) this.#close(connection);
+        else this.#timeOut(connection, "the head of the request took too long");
+        return;
+      case HANDLING: {
+        const exchange = this.#exchanges[connection]!;
+        if (exchange.isSending || exchange.hasAnswered) this.#close(connection);
+        else {
+          this.#failBody(
+            connection,
+            408,
+            "request_timeout",
+            "the body of the request took too long",
+          );
+        }
+        return;
+      }
+      default:
+        this.#close(connection);
+    }
+  }
+
+  #timeOut(connection: number, text: string): void {
+    this.#refuse(connection, 408, "request_timeout", text);
+    this.#begin(connection, this.#slots.finish());
+  }
+
+  #drainIdle(): void {
+    for (let connection = 0; connection < this.#highest; connection++) {
+      if (this.#states[connection] !== READING) continue;
+      const flags = this.#flags[connection];
+      this.#flags[connection] &= ~USED;
+      if ((flags & (HEAD_BEGUN | USED)) === 0) this.#close(connection);
+    }
+    this.#isDrained = this.#active === 0;
+  }
+}
+
+/** Makes room for more bytes, by moving what is there to the front or to a larger place. */
+function makeRoom(waiting: Waiting, byteLength: number): void {
+  const { bytes, start, end } = waiting;
+  const used = end - start;
+  if (used + byteLength <= bytes.length) bytes.copyWithin(0, start, end);
+  else {
+    const larger = new Uint8Array(Math.max(bytes.length * 2, used + byteLength));
+    larger.set(bytes.subarray(start, end));
+    waiting.bytes = larger;
+  }
+  waiting.start = 0;
+  waiting.end = used;
+}

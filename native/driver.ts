@@ -1,0 +1,67 @@
+/** What {@linkcode Driver.send} returns when the answer to it comes later, by {@linkcode DriverEvents.sent}. */
+export const LATER = -1_000_000;
+
+/** A way to have the kernel accept, read and write: io_uring or epoll. It knows sockets and nothing of HTTP. */
+export interface Driver extends Disposable {
+  readonly name: "uring" | "epoll";
+  /** How many connections can be open at once; a connection's number is below it. */
+  readonly connectionsMax: number;
+  /** Tells connections apart that had one number after the other. */
+  readonly generations: Uint32Array;
+  /** Receive buffers that hold bytes right now. */
+  readonly buffersLent: number;
+  /** Waits for events, for a tick at the longest, and handles all that are there. */
+  turn(): void;
+  /** Accepts connections, or stops; those that wait in the socket's backlog then stay there. */
+  accept(isOn: boolean): void;
+  /** Reads from a connection, until it is paused. */
+  receive(connection: number): void;
+  /** Stops reading; bytes that were already read may still come. */
+  pause(connection: number): void;
+  /**
+   * Sends a message (sendmsg(2)). At most one is in flight per connection.
+   *
+   * @param message Address of a `struct msghdr`, the kernel's until it was sent
+   * @returns Bytes sent, a negative error number, or {@linkcode LATER}. When it is fewer bytes than there are,
+   * {@linkcode DriverEvents.sent} with 0 tells when more can be sent
+   */
+  send(connection: number, message: number): number;
+  /** Ends what is sent (SHUT_WR): the client reads the end of the stream. */
+  finish(connection: number): void;
+  /** Closes a connection at once; {@linkcode DriverEvents.closed} follows when nothing of it is in flight any more. */
+  close(connection: number): void;
+}
+
+/** What a driver tells of its connections. */
+export interface DriverEvents {
+  /** The wait of a turn is over; what happened is told after this. */
+  begun(): void;
+  /** A connection was accepted. */
+  opened(connection: number): void;
+  /** Bytes came; they are the driver's again after the call. */
+  received(connection: number, bytes: Uint8Array, from: number, to: number): void;
+  /**
+   * Nothing more will come.
+   *
+   * @param isBroken Whether the connection is of no use any more; else the client may still read
+   */
+  ended(connection: number, isBroken: boolean): void;
+  /** A message that was to be sent later was: so many bytes, or a negative error number. */
+  sent(connection: number, result: number): void;
+  /** A closed connection is gone, and its number may be used again. */
+  closed(connection: number): void;
+  /** The descriptor that wakes the thread was written to. */
+  woken(): void;
+  /** Accepting is not possible for a moment, because descriptors or memory have run out. */
+  exhausted(code: number): void;
+}
+
+/** How a driver is made. */
+export interface DriverOptions {
+  /** A socket that listens; not the driver's to close. */
+  listener: number;
+  /** An eventfd that wakes the thread; not the driver's to close. */
+  waker: number;
+  connectionsMax: number;
+  events: DriverEvents;
+}

@@ -1,0 +1,179 @@
+import { ConnectionCore, type Timeouts } from "./connection_core.ts";
+import type { Driver, DriverOptions } from "./driver.ts";
+import { EpollDriver } from "./epoll_driver.ts";
+import { type Command, CommandKind, CommandRing, type ThreadMessage } from "./exchange.ts";
+import type { FastRoute } from "./fast_route.ts";
+import { type StatisticsLayout, ThreadStatistics } from "./statistics.ts";
+import { UringDriver } from "./uring_driver.ts";
+
+/** What a listener thread is told when it starts. */
+export interface ThreadStart extends Timeouts {
+  transport: "uring" | "epoll";
+  listener: number;
+  waker: number;
+  connectionsMax: number;
+  bodyBytesMax: number;
+  commands: SharedArrayBuffer;
+  durationBounds: number[];
+  data: unknown;
+}
+
+/** What a listener thread says first. */
+export interface ThreadStarted {
+  kind: "started";
+  /** By what io_uring's system calls are made; empty on epoll. */
+  calls: string;
+  statistics: SharedArrayBuffer;
+  layout: StatisticsLayout;
+}
+
+/** What fast routes are made of. */
+export interface ThreadContext {
+  /** `data` of the options of `serve`. */
+  data: unknown;
+  /** Tells the main thread something; it gets to `onMessage` of the options of `serve`. */
+  tell(value: unknown): void;
+}
+
+/** What runs in a listener thread. */
+export interface ThreadRoutes {
+  routes: FastRoute[];
+  /** Called with what `Listener.post` was given: JSON, so without anything that JSON does not know. */
+  onMessage?(value: unknown): void;
+}
+
+/** What of a worker's global scope a listener thread needs. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<ThreadStart>) => unknown) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+
+/**
+ * Makes a module the one that listener threads run: to be called once, by the module that `ServeOptions.module` names.
+ *
+ * @param create Makes the fast routes of one thread
+ *
+ * @example
+ * ```ts ignore
+ * import { HeadTemplate, listenerThread } from "./mod.ts";
+ *
+ * const head = new HeadTemplate(200, "OK", { "content-type": "text/plain" });
+ * listenerThread(() => ({
+ *   routes: [{
+ *     path: "/ping",
+ *     answer(_request, answer) {
+ *       answer.begin(head);
+ *       answer.endHead(4);
+ *       answer.writeText("pong");
+ *       return true;
+ *     },
+ *   }],
+ * }));
+ * ```
+ */
+export function listenerThread(create: (context: ThreadContext) => ThreadRoutes): void {
+  const scope = globalThis as unknown as WorkerScope;
+  scope.onmessage = ({ data }) => {
+    try {
+      run(scope, data, create);
+    } catch (error) {
+      const { message, stack } = error as Error;
+      scope.postMessage([{ kind: "failed", message: stack ?? message }]);
+    }
+    scope.close();
+  };
+}
+
+function run(
+  scope: WorkerScope,
+  start: ThreadStart,
+  create: (context: ThreadContext) => ThreadRoutes,
+): void {
+  let outbox: ThreadMessage[] = [];
+  const tell = (message: ThreadMessage) => void outbox.push(message);
+  const { routes, onMessage } = create({
+    data: start.data,
+    tell: (value) => tell({ kind: "message", value }),
+  });
+  const layout: StatisticsLayout = {
+    paths: routes.map(({ path }) => path),
+    durationBounds: start.durationBounds,
+  };
+  const statistics = ThreadStatistics.allocate(layout);
+  let driver: Driver | null = null;
+  const core = new ConnectionCore({
+    ...start,
+    routes,
+    statistics: new ThreadStatistics(statistics, layout),
+    tell,
+  }, (events) => {
+    const options: DriverOptions = {
+      listener: start.listener,
+      waker: start.waker,
+      connectionsMax: start.connectionsMax,
+      events,
+    };
+    return driver = start.transport === "uring"
+      ? new UringDriver(options)
+      : new EpollDriver(options);
+  });
+  using _driver = driver!;
+  const commands = new CommandRing(start.commands);
+  const command: Command = {
+    kind: 0,
+    connection: 0,
+    generation: 0,
+    address: 0,
+    byteLength: 0,
+    flags: 0,
+  };
+  let isEnding = false;
+  const obey = (): void => {
+    while (commands.pop(command)) {
+      const { kind, connection, generation, address, byteLength, flags } = command;
+      switch (kind) {
+        case CommandKind.DRAIN:
+          core.drain();
+          break;
+        case CommandKind.END:
+          isEnding = true;
+          break;
+        case CommandKind.FAIL:
+          throw new Error("told to fail");
+        case CommandKind.MESSAGE:
+          onMessage?.(JSON.parse(textAt(address, byteLength)));
+          tell({ kind: "delivered" });
+          break;
+        default:
+          if (!core.isCurrent(connection, generation)) break;
+          if (kind === CommandKind.SEND) core.sendFor(connection, address, byteLength, flags);
+          else if (kind === CommandKind.CREDIT) core.credit(connection, byteLength);
+          else if (kind === CommandKind.ABORT) core.abort(connection);
+      }
+    }
+  };
+  core.start(obey);
+  const started: ThreadStarted = {
+    kind: "started",
+    calls: driver!.name === "uring" ? (driver as unknown as UringDriver).callsName : "",
+    statistics,
+    layout,
+  };
+  scope.postMessage([started]);
+  // Something may have been asked before the waker was listened to.
+  obey();
+  while (!isEnding && !core.isDrained) {
+    core.turn();
+    if (outbox.length > 0) {
+      scope.postMessage(outbox);
+      outbox = [];
+    }
+  }
+  scope.postMessage([{ kind: "drained" }]);
+}
+
+function textAt(address: number, byteLength: number): string {
+  const pointer = Deno.UnsafePointer.create(BigInt(address))!;
+  return new TextDecoder().decode(Deno.UnsafePointerView.getArrayBuffer(pointer, byteLength));
+}

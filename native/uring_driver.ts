@@ -1,0 +1,331 @@
+import { type Driver, type DriverEvents, type DriverOptions, LATER } from "./driver.ts";
+import { ERRNO, IO_URING, SOCKET, TIMESPEC } from "./kernel_layout.ts";
+import {
+  COMPLETIONS,
+  CONNECTIONS_SLACK,
+  RECEIVE_BUFFER_BYTES,
+  RECEIVE_BUFFERS,
+  SUBMISSIONS,
+  TICK_MS,
+} from "./limits.ts";
+import { mapMemory, type MappedMemory } from "./mapped_memory.ts";
+import { type BufferRing, Ring } from "./ring.ts";
+import type { RingCalls } from "./ring_calls.ts";
+
+// User data of a completion:
+//   low word:   kind in bits 24 to 31, connection in bits 0 to 23
+//   high word:  generation of the connection
+const KIND_SHIFT = 24, CONNECTION_MASK = 0xff_ffff;
+const ACCEPT = 1, RECEIVE = 2, SEND = 3, CLOSE = 4, WAKE = 5, TIMEOUT = 6, IGNORED = 7;
+
+// States of a connection, as bits.
+/** A receive operation is the kernel's. */
+const RECEIVING = 1;
+/** It is being cancelled. */
+const CANCELLING = 2;
+/** It should be there, as soon as the one before it is gone. */
+const WANTED = 4;
+/** A send operation is the kernel's. */
+const SENDING = 8;
+/** Close when the send operation is gone. */
+const CLOSING = 16;
+/** Not closed yet. */
+const OPEN = 32;
+/** The client's end of the stream was read. */
+const ENDED = 64;
+
+const FIXED_FILE = IO_URING.IOSQE_FIXED_FILE << 8;
+const HEADS = {
+  accept: IO_URING.IORING_OP_ACCEPT | IO_URING.IORING_ACCEPT_MULTISHOT << 16,
+  receive: IO_URING.IORING_OP_RECV | FIXED_FILE | IO_URING.IOSQE_BUFFER_SELECT << 8 |
+    IO_URING.IORING_RECV_MULTISHOT << 16,
+  send: IO_URING.IORING_OP_SENDMSG | FIXED_FILE,
+  shutdown: IO_URING.IORING_OP_SHUTDOWN | FIXED_FILE,
+  close: IO_URING.IORING_OP_CLOSE,
+  cancel: IO_URING.IORING_OP_ASYNC_CANCEL | IO_URING.IOSQE_CQE_SKIP_SUCCESS << 8,
+
+  read: IO_URING.IORING_OP_READ,
+  timeout: IO_URING.IORING_OP_TIMEOUT,
+};
+
+/** How a driver on io_uring is made. */
+export interface UringDriverOptions extends DriverOptions {
+  calls?: RingCalls;
+}
+
+/**
+ * Drives connections by one io_uring: multishot accept into direct descriptors, multishot receive into provided
+ * buffers, one sendmsg at a time. A connection's number is its direct descriptor, so that it costs no descriptor of the
+ * process.
+ */
+export class UringDriver implements Driver {
+  readonly name = "uring";
+  readonly connectionsMax: number;
+  readonly generations: Uint32Array;
+  readonly #ring: Ring;
+  readonly #buffers: BufferRing;
+  readonly #events: DriverEvents;
+  readonly #listener: number;
+  readonly #waker: number;
+  readonly #states: Uint8Array;
+  /** A timespec, and eight bytes that the waker is read into. */
+  readonly #memory: MappedMemory;
+  #open = 0;
+  #isAccepting = false;
+  #isAcceptWanted = false;
+
+  /** @throws {SystemError} If the kernel lacks something, or a limit of the process is too low */
+  constructor(options: UringDriverOptions) {
+    const { listener, waker, connectionsMax, events, calls } = options;
+    this.#events = events;
+    this.#listener = listener;
+    this.#waker = waker;
+    this.connectionsMax = connectionsMax;
+    const files = connectionsMax + CONNECTIONS_SLACK;
+    this.generations = new Uint32Array(files);
+    this.#states = new Uint8Array(files);
+    this.#ring = new Ring({ submissions: SUBMISSIONS, completions: COMPLETIONS, calls });
+    try {
+      this.#ring.registerFiles(files);
+      this.#buffers = this.#ring.registerBuffers(RECEIVE_BUFFERS, RECEIVE_BUFFER_BYTES);
+    } catch (error) {
+      this.#ring.free();
+      throw error;
+    }
+    this.#memory = mapMemory(4_096);
+    new DataView(this.#memory.bytes.buffer)
+      .setBigInt64(TIMESPEC.tv_nsec, BigInt(TICK_MS) * 1_000_000n, true);
+    this.#readWaker();
+    this.#startTimeout();
+  }
+
+  /** By what the system calls are made. */
+  get callsName(): string {
+    return this.#ring.callsName;
+  }
+
+  /** Buffers go back within the turn that they came in. */
+  readonly buffersLent = 0;
+
+  turn(): void {
+    const ring = this.#ring;
+    ring.enter(1);
+    this.#events.begun();
+    const { completions, completionMask } = ring;
+    const { bytes, byteLength } = this.#buffers;
+    const states = this.#states;
+    const tail = ring.tail;
+    for (let head = ring.head; head !== tail;) {
+      const at = (head & completionMask) * 4;
+      const data = completions[at];
+      const generation = completions[at + 1] >>> 0;
+      const result = completions[at + 2];
+      const flags = completions[at + 3];
+      const connection = data & CONNECTION_MASK;
+      // Taken from here on: it may be overwritten while it is handled.
+      ring.head = head = (head + 1) >>> 0;
+      switch (data >>> KIND_SHIFT) {
+        case RECEIVE: {
+          const isCurrent = this.generations[connection] === generation;
+          if (isCurrent && (flags & IO_URING.IORING_CQE_F_MORE) === 0) {
+            states[connection] &= ~(RECEIVING | CANCELLING);
+          }
+          if (result > 0) {
+            const number = flags >>> IO_URING.IORING_CQE_BUFFER_SHIFT;
+            if (isCurrent && (states[connection] & OPEN) !== 0) {
+              const from = number * byteLength;
+              this.#events.received(connection, bytes, from, from + result);
+            }
+            this.#buffers.give(number);
+          } else if (isCurrent) this.#receiveEnded(connection, result);
+          if (isCurrent && (states[connection] & (WANTED | RECEIVING | OPEN)) === (WANTED | OPEN)) {
+            this.#startReceive(connection);
+          }
+          break;
+        }
+        case SEND:
+          // Nothing is closed while it sends, so the generation is the current one.
+          states[connection] &= ~SENDING;
+          this.#events.sent(connection, result);
+          if ((states[connection] & (CLOSING | SENDING)) === CLOSING) this.#startClose(connection);
+          break;
+        case ACCEPT:
+          if (result >= 0) this.#accepted(result);
+          else if (result !== -ERRNO.ECANCELED) this.#events.exhausted(-result);
+          if ((flags & IO_URING.IORING_CQE_F_MORE) === 0) {
+            this.#isAccepting = false;
+            // After a failure with the next tick, so that it does not go round and round.
+            if (result >= 0) this.#startAccept();
+          }
+          break;
+        case CLOSE:
+          this.#open--;
+          this.#events.closed(connection);
+          if (this.#open < this.connectionsMax) this.#startAccept();
+          break;
+        case WAKE:
+          this.#readWaker();
+          this.#events.woken();
+          break;
+        case TIMEOUT:
+          this.#startTimeout();
+          this.#startAccept();
+      }
+    }
+    ring.publishHead();
+    this.#buffers.publish();
+  }
+
+  accept(isOn: boolean): void {
+    this.#isAcceptWanted = isOn;
+    if (isOn) this.#startAccept();
+    else if (this.#isAccepting) this.#cancel(ACCEPT << KIND_SHIFT, 0);
+  }
+
+  receive(connection: number): void {
+    const state = this.#states[connection] |= WANTED;
+    if ((state & (RECEIVING | ENDED)) === 0) this.#startReceive(connection);
+  }
+
+  pause(connection: number): void {
+    const state = this.#states[connection] &= ~WANTED;
+    if ((state & (RECEIVING | CANCELLING)) !== RECEIVING) return;
+    this.#states[connection] |= CANCELLING;
+    this.#cancelOf(connection, RECEIVE);
+  }
+
+  send(connection: number, message: number): number {
+    this.#states[connection] |= SENDING;
+    this.#ring.push(
+      HEADS.send,
+      connection,
+      message,
+      1,
+      SOCKET.MSG_NOSIGNAL,
+      connection | SEND << KIND_SHIFT,
+      this.generations[connection],
+    );
+    return LATER;
+  }
+
+  finish(connection: number): void {
+    // The kernel hands it to a thread of its own (io-wq), so it is for the rare cases.
+    this.#ring.push(HEADS.shutdown, connection, 0, SOCKET.SHUT_WR, 0, IGNORED << KIND_SHIFT, 0);
+  }
+
+  close(connection: number): void {
+    const state = this.#states[connection];
+    if ((state & OPEN) === 0) return;
+    this.#states[connection] = (state | CLOSING) & ~(OPEN | WANTED);
+    if ((state & (RECEIVING | CANCELLING)) === RECEIVING) this.#cancelOf(connection, RECEIVE);
+    if ((state & SENDING) !== 0) this.#cancelOf(connection, SEND);
+    else this.#startClose(connection);
+  }
+
+  [Symbol.dispose](): void {
+    this.#ring.free();
+  }
+
+  #accepted(connection: number): void {
+    this.#open++;
+    this.#states[connection] = OPEN;
+    this.#nextGeneration(connection);
+    if (this.#open >= this.connectionsMax && this.#isAccepting) {
+      this.#cancel(ACCEPT << KIND_SHIFT, 0);
+    }
+    this.#events.opened(connection);
+  }
+
+  #receiveEnded(connection: number, result: number): void {
+    const states = this.#states;
+    if ((states[connection] & OPEN) === 0) return;
+    // Out of buffers: it starts again when this turn, which gives them back, has ended.
+    if (result === -ERRNO.ENOBUFS || result === -ERRNO.ECANCELED) return;
+    states[connection] = (states[connection] | ENDED) & ~WANTED;
+    this.#events.ended(connection, result < 0);
+  }
+
+  /** 20 bits of it, so that a number holds user data as a whole. */
+  #nextGeneration(connection: number): void {
+    this.generations[connection] = (this.generations[connection] + 1) & 0xf_ffff;
+  }
+
+  #startAccept(): void {
+    if (this.#isAccepting || !this.#isAcceptWanted || this.#open >= this.connectionsMax) return;
+    this.#isAccepting = true;
+    this.#ring.push(
+      HEADS.accept,
+      this.#listener,
+      0,
+      0,
+      0,
+      ACCEPT << KIND_SHIFT,
+      0,
+      0,
+      IO_URING.IORING_FILE_INDEX_ALLOC,
+    );
+  }
+
+  #startReceive(connection: number): void {
+    this.#states[connection] |= RECEIVING;
+    this.#ring.push(
+      HEADS.receive,
+      connection,
+      0,
+      0,
+      0,
+      connection | RECEIVE << KIND_SHIFT,
+      this.generations[connection],
+    );
+  }
+
+  #startClose(connection: number): void {
+    this.#states[connection] = 0;
+    this.#ring.push(
+      HEADS.close,
+      0,
+      0,
+      0,
+      0,
+      connection | CLOSE << KIND_SHIFT,
+      this.generations[connection],
+      0,
+      connection + 1,
+    );
+    // From here on whatever still comes of it is of a generation before.
+    this.#nextGeneration(connection);
+  }
+
+  #cancelOf(connection: number, kind: number): void {
+    this.#cancel(connection | kind << KIND_SHIFT, this.generations[connection]);
+  }
+
+  /** Cancels the operation with this user data (io_uring_enter(2), IORING_OP_ASYNC_CANCEL). */
+  #cancel(data: number, data2: number): void {
+    this.#ring.push(
+      HEADS.cancel,
+      -1,
+      (data >>> 0) + data2 * 2 ** 32,
+      0,
+      0,
+      IGNORED << KIND_SHIFT,
+      0,
+    );
+  }
+
+  #readWaker(): void {
+    this.#ring.push(
+      HEADS.read,
+      this.#waker,
+      this.#memory.address + TIMESPEC.sizeof,
+      8,
+      0,
+      WAKE << KIND_SHIFT,
+      0,
+    );
+  }
+
+  #startTimeout(): void {
+    this.#ring.push(HEADS.timeout, -1, this.#memory.address, 1, 0, TIMEOUT << KIND_SHIFT, 0);
+  }
+}
