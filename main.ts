@@ -12,6 +12,7 @@ import { type BreakerState, Poller, type Provider, schedule, XmlProvider } from 
 import {
   adminRoutes,
   type AnsweredRequest,
+  BODY_BYTES_MAX,
   ChangeFeed,
   type Check,
   createApp,
@@ -25,12 +26,20 @@ import {
   streamRoute,
 } from "./routes/mod.ts";
 import { chooseMemory } from "./memory_source.ts";
-import { type RunningServer, serve } from "./server.ts";
 import { readSettings, type Settings, SettingsError, settingsHelp } from "./settings.ts";
 import { type PollRecord, Store } from "./store/mod.ts";
-import { configureLogging, logger, Metrics } from "./telemetry/mod.ts";
+import { configureLogging, DURATION_BUCKETS, logger, Metrics } from "./telemetry/mod.ts";
+import {
+  type NativeServer,
+  openPublicServer,
+  type PublicServer,
+  type RunningServer,
+  serveDeno,
+  settlesWithin,
+} from "./transports/mod.ts";
 
 const VERSION = denoJson.version;
+const STARTED_AT = Date.now();
 const DEFAULT_KV_PATH = "data/marquee.kv";
 
 const settings = settingsOrExit();
@@ -80,7 +89,9 @@ async function run(): Promise<void> {
     policy: settings.sellModePolicy,
     source: memory.source,
     startBuilder: builderStarter(settings.sellModePolicy, memory.source),
+    onPublish: (edition) => native?.publish(edition),
   });
+  let native: NativeServer | null = null;
   const feed = new ChangeFeed();
   const breakers: Record<string, BreakerState> = Object.fromEntries(
     names.map((name) => [name, "closed"]),
@@ -103,7 +114,7 @@ async function run(): Promise<void> {
     searchRoute(catalogue),
     eventRoute(catalogue, settings.sellModePolicy),
     streamRoute(feed),
-    healthRoute(VERSION),
+    healthRoute(VERSION, STARTED_AT),
     readyRoute(checks),
   ];
   publicRoutes.push(...documentRoutes({
@@ -126,7 +137,8 @@ async function run(): Promise<void> {
     stats: () => ({
       version: VERSION,
       uptime_seconds: Math.floor(performance.now() / 1_000),
-      transport: "deno",
+      transport: publicServer.transport,
+      connections: metrics.http.listener?.connectionsActive ?? null,
       requests: metrics.http.requests,
       requests_per_second: metrics.requestRate.perSecond(),
       bytes_sent: metrics.http.bytesSent,
@@ -190,38 +202,49 @@ async function run(): Promise<void> {
 
   const loaded = Promise.withResolvers<void>();
   const following = follow(store, catalogue, feed, loaded.resolve);
-  const servers: RunningServer[] = [];
-  const listen = (
-    routes: readonly Route[],
-    hostname: string,
-    port: number,
-    what: "public" | "admin",
-  ) => {
-    const server = serve({
-      hostname,
-      port,
-      tls: what === "public" ? tls : undefined,
-      handler: createApp({
-        routes,
-        requestTimeoutMs: settings.requestTimeoutMs,
-        onAnswered: what === "public"
-          ? (answered) => observeRequest(metrics, answered)
-          : logFailure,
-      }),
-      onFailure: (error) =>
-        log.error("The {what} listener failed and is replaced: {error}", {
-          what,
-          error: error.message,
-        }),
-    });
-    servers.push(server);
-    return server;
-  };
-  const tls = await readTls();
-  const publicServer = listen(served, settings.host, settings.port, "public");
+  const onFailure = (what: "public" | "admin") => (error: Error) =>
+    log.error("The {what} listener failed, and goes on: {error}", { what, error: error.message });
+  const publicServer = await openPublicServer({
+    transport: settings.transport,
+    hostname: settings.host,
+    port: settings.port,
+    tls: await readTls(),
+    threads: settings.workers,
+    connectionsMax: settings.maxConnections,
+    headerTimeoutMs: settings.headerTimeoutMs,
+    idleTimeoutMs: settings.idleTimeoutMs,
+    bodyTimeoutMs: settings.requestTimeoutMs,
+    writeTimeoutMs: settings.writeTimeoutMs,
+    bodyBytesMax: BODY_BYTES_MAX,
+    durationBounds: DURATION_BUCKETS,
+    module: new URL("./listener_worker.ts", import.meta.url),
+    data: { version: VERSION, startedAt: STARTED_AT },
+    handler: createApp({
+      routes: served,
+      requestTimeoutMs: settings.requestTimeoutMs,
+      onAnswered: (answered) => observeRequest(metrics, answered),
+    }),
+    onFailure: onFailure("public"),
+  });
+  native = publicServer.native;
+  if (native !== null) {
+    const server = native;
+    metrics.http.addListener(() => server.statistics());
+    if (catalogue.edition !== null) native.publish(catalogue.edition);
+  }
   const adminServer = edge === null
-    ? listen(admin, settings.adminHost, settings.adminPort, "admin")
+    ? serveDeno({
+      hostname: settings.adminHost,
+      port: settings.adminPort,
+      handler: createApp({
+        routes: admin,
+        requestTimeoutMs: settings.requestTimeoutMs,
+        onAnswered: logFailure,
+      }),
+      onFailure: onFailure("admin"),
+    })
     : null;
+  const servers = adminServer === null ? [publicServer.server] : [publicServer.server, adminServer];
   announce(publicServer, adminServer, kvPath, names, memory.problem);
   stopOnSignals(async () => {
     const deadline = performance.now() + settings.shutdownTimeoutMs;
@@ -229,12 +252,12 @@ async function run(): Promise<void> {
     feed.close();
     const closed = await Promise.all([
       ...servers.map((server) => server.shutdown(settings.shutdownTimeoutMs)),
-      within(poller.stop(), settings.shutdownTimeoutMs),
+      settlesWithin(poller.stop(), settings.shutdownTimeoutMs),
     ]);
     if (closed.includes(false)) {
       log.warn("Some requests were still in flight after SHUTDOWN_TIMEOUT and are cut off");
     }
-    await within(
+    await settlesWithin(
       Promise.all([following, store.close()]),
       Math.max(1_000, deadline - performance.now()),
     );
@@ -338,15 +361,15 @@ function edgeHost({ kvPath }: Settings): string | null {
 
 /** A few lines on where to look. */
 function announce(
-  publicServer: RunningServer,
+  publicServer: PublicServer,
   adminServer: RunningServer | null,
   kvPath: string | undefined,
   names: string[],
   memoryProblem: string | null,
 ): void {
   const scheme = settings.certFile === null ? "http" : "https";
-  const base = `${scheme}://${reachable(settings.host)}:${publicServer.port}`;
-  log.info("Search: {url}", { url: `${base}/search`, port: publicServer.port });
+  const base = `${scheme}://${reachable(settings.host)}:${publicServer.server.port}`;
+  log.info("Search: {url}", { url: `${base}/search`, port: publicServer.server.port });
   log.info("Documentation: {url}", { url: `${base}/docs` });
   if (adminServer !== null) {
     log.info("Admin: {url}", {
@@ -356,7 +379,7 @@ function announce(
   } else if (settings.adminToken !== null) {
     log.info("Admin: {url} with the Bearer token ADMIN_TOKEN", { url: `${base}/admin/metrics` });
   }
-  log.info("Transport: deno (Deno.serve; the native listener is not in this version)");
+  announceTransport(publicServer);
   log.info("Store: {path}", { path: kvPath ?? "the host's own KV" });
   log.debug("Catalogue: in {memory}", {
     memory: memoryProblem === null ? "mapped memory" : `shared buffers (${memoryProblem})`,
@@ -375,6 +398,26 @@ function announce(
       },
     );
   }
+}
+
+/** What carries requests, why, and which settings it does not keep. */
+function announceTransport({ transport, native, reasons }: PublicServer): void {
+  const names = { uring: "io_uring", epoll: "epoll", deno: "Deno.serve" };
+  const asked = settings.transport === "auto" ? "the best that works here" : "as asked";
+  log.info("Transport: {name} ({because})", {
+    name: names[transport],
+    because: [asked, ...reasons].join("; "),
+    transport,
+  });
+  if (native !== null && native.connectionsMax < settings.maxConnections) {
+    const { connectionsMax } = native;
+    const isGiven = settings.given.has("MAX_CONNECTIONS");
+    log[isGiven ? "warn" : "debug"](
+      "{connectionsMax} connections at most: for MAX_CONNECTIONS={wanted} raise the limit of open files (ulimit -n), or WORKERS",
+      { connectionsMax, wanted: settings.maxConnections },
+    );
+  }
+  if (transport !== "deno") return;
   const unkept = [
     "WORKERS",
     "MAX_CONNECTIONS",
@@ -480,17 +523,6 @@ function stopOnSignals(stop: () => Promise<void>): void {
       });
     });
   }
-}
-
-/** Whether a promise settles in time. */
-async function within(promise: Promise<unknown>, limitMs: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout>;
-  const limit = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), limitMs);
-  });
-  const result = await Promise.race([promise.then(() => true, () => true), limit]);
-  clearTimeout(timer!);
-  return result;
 }
 
 function settingsOrExit(): Settings {

@@ -9,7 +9,7 @@ export interface Settings {
   adminPort: number;
   adminHost: string;
   adminToken: string | null;
-  transport: "auto" | "deno";
+  transport: "auto" | "uring" | "epoll" | "deno";
   workers: number;
   /** `null` for the default: data/marquee.kv, or the host's own KV where there is no file system. */
   kvPath: string | null;
@@ -65,8 +65,8 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
   transport: setting(
     "TRANSPORT",
     "auto",
-    "auto or deno (uring and epoll: not in this version)",
-    oneOf(["auto", "deno"], { uring: "native", epoll: "native" }),
+    "auto (the best that works here), uring, epoll or deno",
+    oneOf(["auto", "uring", "epoll", "deno"]),
   ),
   workers: setting(
     "WORKERS",
@@ -108,7 +108,7 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
   maxConnections: setting(
     "MAX_CONNECTIONS",
     "100000",
-    "most connections; the deno transport has no limit of its own",
+    "most connections, more wait; not on the deno transport",
     whole(1, 10_000_000),
   ),
   shed: setting(

@@ -11,7 +11,7 @@ import { Catalogue } from "../catalogue/mod.ts";
 import { builderStarter } from "../catalogue_thread.ts";
 import { chooseMemory } from "../memory_source.ts";
 import { type AnsweredRequest, createApp, searchRoute } from "../routes/mod.ts";
-import { serve } from "../server.ts";
+import { serveDeno } from "../transports/mod.ts";
 import { readSettings } from "../settings.ts";
 import { Metrics } from "../telemetry/mod.ts";
 import { CHANGE_SETS, changedEvents, rangeEvents, toLines } from "./range_events.ts";
@@ -46,7 +46,7 @@ const metrics = new Metrics([...routes.map(({ path }) => path), "unknown"], () =
   bytes: catalogue.byteLength,
   ageSeconds: null,
 }));
-const server = serve({
+const server = serveDeno({
   hostname: "127.0.0.1",
   port: 0,
   handler: createApp({

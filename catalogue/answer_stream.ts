@@ -24,8 +24,7 @@ export function streamAnswer(
     start(controller) {
       unpin = edition.pin(() => {
         controller.error(new Error("the answer was read too slowly: its edition is given up"));
-        left = 0;
-        list.free();
+        end();
       });
     },
     pull(controller) {

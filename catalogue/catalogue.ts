@@ -33,6 +33,8 @@ export interface CatalogueOptions {
   policy: SellModePolicy;
   /** Where memory comes from; SharedArrayBuffers unless said otherwise. */
   source?: MemorySource;
+  /** Called when an edition became the current one. */
+  onPublish?: (edition: Edition) => void;
   /** Starts what builds editions; they are built in this thread, a little at a time, unless said otherwise. */
   startBuilder?: () => Builder;
 }
@@ -63,13 +65,16 @@ export class Catalogue {
   readonly #source: MemorySource;
   readonly #startBuilder: () => Builder;
   readonly #publication = new Publication();
+  readonly #onPublish: (edition: Edition) => void;
   /** The builder and the memory that it announced; `null` after it failed. */
   #building: { builder: Builder; memory: BuiltMemory } | null = null;
   #compressing: Promise<void> = Promise.resolve();
   /** Why there is no builder. */
   #failure: unknown = null;
 
-  constructor({ storeId, policy, source = sharedMemorySource, startBuilder }: CatalogueOptions) {
+  constructor(options: CatalogueOptions) {
+    const { storeId, policy, source = sharedMemorySource, startBuilder, onPublish } = options;
+    this.#onPublish = onPublish ?? (() => {});
     this.#etagPrefix = `${storeId}-${policy === "ever" ? "e" : "l"}`;
     this.#source = source;
     this.#startBuilder = startBuilder ?? (() => new EditionBuilder({ policy, source }));
@@ -130,6 +135,7 @@ export class Catalogue {
       await take(step.events, builder);
       const built = await builder.build(step);
       this.#publication.publish(memory, built, `"${this.#etagPrefix}${step.version}"`);
+      this.#onPublish(this.edition!);
       this.#compressing = this.#compress();
       return { added: built.added, changed: built.changed };
     } catch (error) {
@@ -153,7 +159,9 @@ export class Catalogue {
     const { builder, memory } = this.#building;
     try {
       const built = await builder.compress();
-      if (built !== null) this.#publication.publish(memory, built, this.edition!.etag);
+      if (built === null) return;
+      this.#publication.publish(memory, built, this.edition!.etag);
+      this.#onPublish(this.edition!);
     } catch (error) {
       // The next step finds out that there is no builder, and says why.
       this.#stopBuilding(error);

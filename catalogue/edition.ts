@@ -1,5 +1,5 @@
 import { type DateRange, decodeEvent, type Event } from "../domain/mod.ts";
-import type { EditionDescriptor } from "./builder.ts";
+import { type EditionDescriptor, memoriesOf } from "./builder.ts";
 import { Columns, ID_BYTES } from "./columns.ts";
 import { CompressedBlocks } from "./compressed_blocks.ts";
 import { type Cursor, encodeCursor } from "./cursor.ts";
@@ -7,7 +7,7 @@ import { EventTable } from "./event_table.ts";
 import { AnswerCache } from "./answer_cache.ts";
 import type { GatherList } from "./gather_list.ts";
 import { GzipWriter } from "./gzip_writer.ts";
-import { type Memory, textOf } from "./memory.ts";
+import { type Memory, type MemoryHandle, textOf } from "./memory.ts";
 
 /** What a search asks for. */
 export interface SearchQuery {
@@ -16,6 +16,13 @@ export interface SearchQuery {
   limit: number | null;
   /** The last event of the page before; `null` for the first page. */
   after: Cursor | null;
+}
+
+/** An edition as another thread opens it: numbers and handles only. */
+export interface SharedEdition {
+  descriptor: EditionDescriptor;
+  etag: string;
+  memories: { id: number; handle: MemoryHandle }[];
 }
 
 /** How the body of an answer is coded: as it is, or compressed (RFC 9110 section 8.4.1.3). */
@@ -58,6 +65,8 @@ export class Edition {
   readonly #table: EventTable;
   readonly #gzip: GzipWriter;
   readonly #inversion: number;
+  readonly #descriptor: EditionDescriptor;
+  readonly #memory: (id: number) => Memory;
   /** What to call when a pin has to be given up. */
   readonly #pins = new Set<() => void>();
   #onUnpinned: () => void = () => {};
@@ -78,6 +87,8 @@ export class Edition {
     const blocks = new CompressedBlocks(memory(descriptor.blocks), descriptor.blockCounts);
     this.#gzip = new GzipWriter(this.#columns, blocks, compressed);
     this.#inversion = inversion;
+    this.#descriptor = descriptor;
+    this.#memory = memory;
     const bytes = (memories: (Memory | null)[]) =>
       memories.reduce((sum, one) => sum + (one?.bytes.length ?? 0), 0);
     this.searchByteLength = bytes([this.#columns.memory, blocks.memory, ...compressed]);
@@ -134,8 +145,7 @@ export class Edition {
   /**
    * Keeps the edition's memory while an answer from it is being sent.
    *
-   * @param onRevoked Called if the edition is given up all the same, because too many are pinned; what is left of the
-   * answer must not be read any more
+   * @param onRevoked Called when too many editions are pinned: the pin is to be ended soon, by cutting readers off
    * @returns Ends it; may be called more than once
    */
   pin(onRevoked: () => void): () => void {
@@ -156,12 +166,16 @@ export class Edition {
     this.#onUnpinned = callback;
   }
 
-  /** For the catalogue: ends all pins. */
+  /** For the catalogue: asks for all pins to be ended. */
   revoke(): void {
-    const pins = [...this.#pins];
-    this.#pins.clear();
-    for (const onRevoked of pins) onRevoked();
-    this.#onUnpinned();
+    for (const onRevoked of [...this.#pins]) onRevoked();
+  }
+
+  /** What another thread makes the same edition of. The memory must be kept for it by a pin. */
+  share(): SharedEdition {
+    const memories = memoriesOf(this.#descriptor)
+      .map((id) => ({ id, handle: this.#memory(id).handle }));
+    return { descriptor: this.#descriptor, etag: this.etag, memories };
   }
 
   #write(length: number, tail: Uint8Array | null, list: GatherList): void {

@@ -78,6 +78,11 @@ export class GatherList {
     return this.#scratch.bytes;
   }
 
+  /** Whether memory of a piece belongs to this answer alone: it is overwritten by the next. */
+  owns(memory: Memory): boolean {
+    return memory === this.#scratch || this.#outgrown.includes(memory);
+  }
+
   /** Copies all pieces, one behind the other, to the beginning of bytes that have room for them. */
   copyTo(target: Uint8Array): void {
     let end = 0;

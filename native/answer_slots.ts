@@ -18,6 +18,8 @@ const SLOT_WORDS = SLOT_BYTES / 4;
 const VECTORS = 16;
 /** Where text begins in a slot, in bytes. */
 const TEXT = VECTORS * 4 + SLOT_VECTORS * 16;
+/** Memory for text beyond a slot is taken in pieces of this. */
+const OVERFLOW_BYTES = 65_536;
 const encoder = new TextEncoder();
 
 /** What an answer needs beyond its slot. */
@@ -27,6 +29,9 @@ interface Overflow {
   /** Vectors, all of them, when there are more than a slot has. */
   vectors: Uint32Array | null;
   vectorsAddress: number;
+  /** Where text goes when a slot has no room for it. */
+  text: MappedMemory | null;
+  textLength: number;
 }
 
 /**
@@ -190,10 +195,15 @@ export class AnswerSlots implements FastAnswer {
     const length = end - start;
     if (this.#base + SLOT_BYTES - this.#text < length) {
       if (!this.#hasHead) this.#requireRoom(length);
-      const memory = mapMemory(length);
-      this.#overflow().memories.push(memory);
-      memory.bytes.set(from.subarray(start, end));
-      this.addMemory(memory.address, length);
+      const overflow = this.#overflow();
+      if (overflow.text === null || overflow.text.bytes.length - overflow.textLength < length) {
+        overflow.text = mapMemory(Math.max(OVERFLOW_BYTES, length));
+        overflow.textLength = 0;
+        overflow.memories.push(overflow.text);
+      }
+      overflow.text.bytes.set(from.subarray(start, end), overflow.textLength);
+      this.addMemory(overflow.text.address + overflow.textLength, length);
+      overflow.textLength += length;
       return;
     }
     const bytes = this.#bytes;
@@ -222,17 +232,14 @@ export class AnswerSlots implements FastAnswer {
   onSent(released: ReleasedMemory): void {
     const before = this.#released[this.#slot];
     if (before === released) return;
+    if (before !== null) throw new Error("answers that are sent together use one memory");
     released.inFlight++;
     this.#released[this.#slot] = released;
-    // Pipelined answers from two memories: the one before is not needed apart, see `memory`.
-    if (before !== null && before !== undefined) {
-      throw new Error("one send uses one memory: send before the next is used");
-    }
   }
 
-  /** The memory that the answers written so far use. */
-  get memory(): ReleasedMemory | null {
-    return this.#released[this.#slot] ?? null;
+  /** The memory that the answers in a slot use, where they told. */
+  memoryOf(slot: number): ReleasedMemory | null {
+    return this.#released[slot];
   }
 
   /**
@@ -372,7 +379,7 @@ export class AnswerSlots implements FastAnswer {
   #overflow(): Overflow {
     let overflow = this.#overflows.get(this.#slot);
     if (overflow === undefined) {
-      overflow = { memories: [], vectors: null, vectorsAddress: 0 };
+      overflow = { memories: [], vectors: null, vectorsAddress: 0, text: null, textLength: 0 };
       this.#overflows.set(this.#slot, overflow);
     }
     return overflow;

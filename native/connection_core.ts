@@ -2,7 +2,9 @@ import { AnswerSlots } from "./answer_slots.ts";
 import { ChunkedDecoder, ChunkedError } from "./chunked_decoder.ts";
 import { type Driver, type DriverEvents, LATER } from "./driver.ts";
 import { SEND_CLOSE, SEND_INTERIM, SEND_LAST, type ThreadMessage } from "./exchange.ts";
-import { type FastRoute, httpDate } from "./fast_route.ts";
+import { ERRNO } from "./kernel_layout.ts";
+import { errorText } from "./libc.ts";
+import { type FastRoute, httpDate, type ReleasedMemory } from "./fast_route.ts";
 import {
   BODY_DISCARDED_BYTES_MAX,
   BODY_WINDOW_BYTES,
@@ -96,6 +98,8 @@ interface Exchange {
   flags: number;
 }
 
+/** Milliseconds between two complaints about the same. */
+const COMPLAINT_MS = 10_000;
 const WAITING_BYTES = 4_096;
 const WAITING_SPARE_MAX = 256;
 const CR = 13, LF = 10;
@@ -147,6 +151,7 @@ export class ConnectionCore implements DriverEvents {
   #nextTick = this.#now + TICK_MS;
   /** The connection whose requests are being read. */
   #reading = NOTHING;
+  #nextComplaint = 0;
   #isDraining = false;
   #isDrained = false;
   #onWoken: () => void = () => {};
@@ -198,6 +203,14 @@ export class ConnectionCore implements DriverEvents {
     this.#driver.accept(false);
     // Idle connections get until the next tick but one: a request may just be on its way.
     for (let c = 0; c < this.#highest; c++) this.#flags[c] &= ~USED;
+  }
+
+  /** Cuts off the connections whose answers in flight use some memory. */
+  cutOff(memory: ReleasedMemory): void {
+    for (let connection = 0; connection < this.#highest; connection++) {
+      const slot = this.#sending[connection];
+      if (slot !== NOTHING && this.#slots.memoryOf(slot) === memory) this.#close(connection);
+    }
   }
 
   /** Whether the main thread still means the connection that has this number now. */
@@ -323,7 +336,9 @@ export class ConnectionCore implements DriverEvents {
 
   exhausted(code: number): void {
     this.#counts[COUNT.acceptFailures]++;
-    this.#options.tell({ kind: "exhausted", text: `accept: error ${code}` });
+    if (this.#now < this.#nextComplaint) return;
+    this.#nextComplaint = this.#now + COMPLAINT_MS;
+    this.#options.tell({ kind: "exhausted", text: exhaustedText(code) });
   }
 
   // Reading.
@@ -752,7 +767,7 @@ export class ConnectionCore implements DriverEvents {
         `content-length: ${body.length}\r\n\r\n${body}`,
     );
     this.#flags[connection] |= CLOSE_AFTER | LINGER_AFTER;
-    this.#counts[COUNT.refusals]++;
+    this.#statistics.refused(status);
   }
 
   #bodyTooLong(): string {
@@ -863,4 +878,11 @@ function makeRoom(waiting: Waiting, byteLength: number): void {
   }
   waiting.start = 0;
   waiting.end = used;
+}
+
+function exhaustedText(code: number): string {
+  const what = code === ERRNO.EMFILE || code === ERRNO.ENFILE
+    ? "no more files can be open (ulimit -n, fs.file-max)"
+    : errorText(code);
+  return `new connections wait: ${what}`;
 }

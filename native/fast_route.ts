@@ -54,7 +54,10 @@ export interface FastAnswer {
    * Adds bytes of the body that the kernel sends from where they lie. They must stay there until `onSent` is called.
    */
   addMemory(address: number, byteLength: number): void;
-  /** Calls back when the answer does not need its memory any more, sent or not. At most one a connection and send. */
+  /**
+   * Has the memory counted as in use until the answer was sent, or will not be. Answers to pipelined requests are sent
+   * together: they can use one such memory.
+   */
   onSent(release: ReleasedMemory): void;
 }
 

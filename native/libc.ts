@@ -42,11 +42,8 @@ const SYMBOLS = {
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   // int madvise(void *addr, size_t length, int advice)
   madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
-  // long syscall(long number, ...)
-  syscall: {
-    parameters: ["i32", "u32", "pointer", "u32", "u32", "pointer", "usize"],
-    result: "i32",
-  },
+  // int getrlimit(int resource, struct rlimit *limit)
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   // int *__errno_location(void)
   __errno_location: { parameters: [], result: "pointer" },
   // char *strerror(int errnum)
@@ -104,6 +101,14 @@ export class SystemError extends Error {
 export function check(result: number, call: string): number {
   if (result < 0) throw new SystemError(call, errno());
   return result;
+}
+
+/** How many files this process may have open (RLIMIT_NOFILE, getrlimit(2)). */
+export function openFilesMax(): number {
+  const RLIMIT_NOFILE = 7;
+  const limit = new BigUint64Array(2);
+  check(libc().getrlimit(RLIMIT_NOFILE, new Uint8Array(limit.buffer)), "getrlimit");
+  return Number(limit[0]);
 }
 
 /** Gives the pages of a range back to the system; they read as zeros from then on (madvise(2)). */

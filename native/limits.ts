@@ -68,6 +68,8 @@ export const HEARTBEAT_MS_MAX = 15_000;
 export const CONNECTIONS_MAX = 1_000_000;
 /** Registered files beyond the connections that are let in: for those accepted while accepting is being stopped. */
 export const CONNECTIONS_SLACK = 64;
+/** Files of the process that connections on epoll leave for everything else. */
+export const FILES_RESERVED = 100;
 
 function relation(holds: boolean, what: string): void {
   if (!holds) throw new Error(`native/limits.ts: ${what}`);

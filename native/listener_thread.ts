@@ -2,7 +2,7 @@ import { ConnectionCore, type Timeouts } from "./connection_core.ts";
 import type { Driver, DriverOptions } from "./driver.ts";
 import { EpollDriver } from "./epoll_driver.ts";
 import { type Command, CommandKind, CommandRing, type ThreadMessage } from "./exchange.ts";
-import type { FastRoute } from "./fast_route.ts";
+import type { FastRoute, ReleasedMemory } from "./fast_route.ts";
 import { type StatisticsLayout, ThreadStatistics } from "./statistics.ts";
 import { UringDriver } from "./uring_driver.ts";
 
@@ -33,6 +33,8 @@ export interface ThreadContext {
   data: unknown;
   /** Tells the main thread something; it gets to `onMessage` of the options of `serve`. */
   tell(value: unknown): void;
+  /** Cuts off the connections whose answers in flight use some memory, which is then released. */
+  cutOff(memory: ReleasedMemory): void;
 }
 
 /** What runs in a listener thread. */
@@ -95,6 +97,7 @@ function run(
   const { routes, onMessage } = create({
     data: start.data,
     tell: (value) => tell({ kind: "message", value }),
+    cutOff: (memory) => core.cutOff(memory),
   });
   const layout: StatisticsLayout = {
     paths: routes.map(({ path }) => path),
@@ -102,7 +105,7 @@ function run(
   };
   const statistics = ThreadStatistics.allocate(layout);
   let driver: Driver | null = null;
-  const core = new ConnectionCore({
+  const core: ConnectionCore = new ConnectionCore({
     ...start,
     routes,
     statistics: new ThreadStatistics(statistics, layout),

@@ -1,7 +1,13 @@
 import { type Command, CommandKind, CommandRing, type ThreadMessage } from "./exchange.ts";
 import { EVENTS } from "./kernel_layout.ts";
-import { check, libc } from "./libc.ts";
-import { BODY_BYTES_MAX, CONNECTIONS_MAX, HEARTBEAT_MS_MAX } from "./limits.ts";
+import { check, libc, openFilesMax } from "./libc.ts";
+import {
+  BODY_BYTES_MAX,
+  CONNECTIONS_MAX,
+  CONNECTIONS_SLACK,
+  FILES_RESERVED,
+  HEARTBEAT_MS_MAX,
+} from "./limits.ts";
 import type { ThreadStart, ThreadStarted } from "./listener_thread.ts";
 import { transportProblem } from "./probe.ts";
 import { type ServeHandler, ServerExchange } from "./server_exchange.ts";
@@ -55,6 +61,8 @@ export interface ServeOptions {
 export interface Listener {
   readonly addr: Deno.NetAddr;
   readonly transport: "uring" | "epoll";
+  /** How many connections can be open, as far as the limits of this process allow what was asked for. */
+  readonly connectionsMax: number;
   /** What was taken and why, for people. */
   readonly description: string;
   /** Resolves when it has ended. */
@@ -120,6 +128,16 @@ function chooseTransport(
   throw new Error(reasons.join("; "));
 }
 
+/** Connections of one thread that the process may have. */
+function allowedConnections(transport: "uring" | "epoll", threads: number): number {
+  const files = openFilesMax();
+  // A ring's direct descriptors are none of the process, but each ring may have no more than it (io_uring_register(2)).
+  const allowed = transport === "uring"
+    ? files - CONNECTIONS_SLACK
+    : Math.floor((files - FILES_RESERVED) / threads);
+  return Math.max(1, Math.min(CONNECTIONS_MAX, allowed));
+}
+
 /** One listener thread, seen from the main thread. */
 interface Thread {
   worker: Worker;
@@ -141,10 +159,12 @@ class ThreadedListener implements Listener {
   readonly transport: "uring" | "epoll";
   readonly description: string;
   readonly finished: Promise<void>;
+  readonly connectionsMax: number;
   addr: Deno.NetAddr;
   readonly #options: ServeOptions;
   readonly #handler: ServeHandler;
   readonly #threads: Thread[] = [];
+  readonly #connectionsPerThread: number;
   readonly #finish: () => void;
   /** Statistics of threads that died, so that no counter goes back. */
   readonly #past: SharedArrayBuffer[] = [];
@@ -168,7 +188,12 @@ class ThreadedListener implements Listener {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.finished = promise;
     this.#finish = resolve;
-    const hostname = options.hostname ?? "0.0.0.0";
+    const { threads = 1, connectionsMax = 10_000, hostname = "0.0.0.0" } = options;
+    this.#connectionsPerThread = Math.min(
+      Math.ceil(connectionsMax / threads),
+      allowedConnections(transport, threads),
+    );
+    this.connectionsMax = Math.min(connectionsMax, this.#connectionsPerThread * threads);
     this.addr = { transport: "tcp", hostname, port: options.port ?? 8_000 };
   }
 
@@ -243,7 +268,7 @@ class ThreadedListener implements Listener {
 
   #startThread(index: number): Promise<void> {
     const thread = this.#threads[index];
-    const { threads = 1, connectionsMax = 10_000, module } = this.#options;
+    const { module } = this.#options;
     const url = module ?? new URL("./plain_thread.ts", import.meta.url);
     const worker = new Worker(url, { type: "module", name: `listener ${index}` });
     const commands = CommandRing.allocate();
@@ -280,7 +305,7 @@ class ThreadedListener implements Listener {
       transport: this.transport,
       listener: thread.socket.descriptor,
       waker: thread.waker,
-      connectionsMax: Math.min(CONNECTIONS_MAX, Math.ceil(connectionsMax / threads)),
+      connectionsMax: this.#connectionsPerThread,
       headerTimeoutMs: this.#options.headerTimeoutMs ?? 10_000,
       idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
       bodyTimeoutMs: this.#options.bodyTimeoutMs ?? 30_000,

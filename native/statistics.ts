@@ -1,5 +1,21 @@
-/** Statuses of fast answers that are counted apart; any other counts as the last. */
-export const FAST_STATUSES: readonly number[] = [200, 304, 400, 404, 429, 500, 503, 0];
+/** Statuses that are counted apart; any other counts as the last. */
+const STATUSES: readonly number[] = [
+  200,
+  304,
+  400,
+  404,
+  408,
+  413,
+  414,
+  417,
+  429,
+  431,
+  500,
+  501,
+  503,
+  505,
+  0,
+];
 
 const NAMES = [
   "connectionsTotal",
@@ -33,6 +49,8 @@ export interface FastRouteCounts {
 /** What a listener counted. */
 export interface ListenerStatistics extends ListenerCounts {
   fastRoutes: FastRouteCounts[];
+  /** Requests that were refused before any route saw them, by status. */
+  refused: { status: number; count: number }[];
   /** Threads that had to be replaced. */
   threadsReplaced: number;
 }
@@ -45,6 +63,8 @@ export interface StatisticsLayout {
 }
 
 const METHODS = ["GET", "HEAD"] as const;
+/** The general counters come first, refusals by status behind them, then the routes. */
+const FIRST_ROUTE = NAMES.length + STATUSES.length;
 
 /** Counters of one thread, written by it alone, in memory that other threads read. */
 export class ThreadStatistics {
@@ -63,20 +83,24 @@ export class ThreadStatistics {
 
   /** Memory for the statistics of one thread. */
   static allocate(layout: StatisticsLayout): SharedArrayBuffer {
-    return new SharedArrayBuffer((NAMES.length + layout.paths.length * routeWords(layout)) * 8);
+    return new SharedArrayBuffer(wordCount(layout) * 8);
   }
 
   /** Counts an answer of a fast route; its duration is known when the turn ends. */
   answered(route: number, isHead: boolean, status: number): void {
-    let place = FAST_STATUSES.indexOf(status);
-    if (place < 0) place = FAST_STATUSES.length - 1;
-    const base = NAMES.length + route * this.#routeWords;
-    this.counts[base + (isHead ? FAST_STATUSES.length : 0) + place]++;
+    const base = FIRST_ROUTE + route * this.#routeWords;
+    this.counts[base + (isHead ? STATUSES.length : 0) + placeOf(status)]++;
     this.counts[COUNT.requestsFast]++;
     this.#turn[route]++;
   }
 
-  /** Whether fast routes answered in this turn. */
+  /** Counts a request that was refused. */
+  refused(status: number): void {
+    this.counts[NAMES.length + placeOf(status)]++;
+    this.counts[COUNT.refusals]++;
+  }
+
+  /** Counts the answers of a turn, which are all sent at its end, with how long they took. */
   endTurn(seconds: number): void {
     const turn = this.#turn;
     const { durationBounds } = this.#layout;
@@ -86,7 +110,7 @@ export class ThreadStatistics {
       turn[route] = 0;
       let bucket = 0;
       while (bucket < durationBounds.length && seconds > durationBounds[bucket]) bucket++;
-      const base = NAMES.length + route * this.#routeWords + METHODS.length * FAST_STATUSES.length;
+      const base = FIRST_ROUTE + route * this.#routeWords + METHODS.length * STATUSES.length;
       this.counts[base] += answers * seconds;
       this.counts[base + 1 + bucket] += answers;
     }
@@ -99,8 +123,17 @@ export const COUNT = Object.fromEntries(NAMES.map((name, i) => [name, i])) as Re
   number
 >;
 
+function placeOf(status: number): number {
+  const place = STATUSES.indexOf(status);
+  return place < 0 ? STATUSES.length - 1 : place;
+}
+
+function wordCount(layout: StatisticsLayout): number {
+  return FIRST_ROUTE + layout.paths.length * routeWords(layout);
+}
+
 function routeWords({ durationBounds }: StatisticsLayout): number {
-  return METHODS.length * FAST_STATUSES.length + 1 + durationBounds.length + 1;
+  return METHODS.length * STATUSES.length + 1 + durationBounds.length + 1;
 }
 
 /** Adds up the statistics of threads. */
@@ -108,19 +141,19 @@ export function sumStatistics(
   buffers: readonly SharedArrayBuffer[],
   layout: StatisticsLayout,
 ): Omit<ListenerStatistics, "threadsReplaced"> {
-  const words = new Float64Array(NAMES.length + layout.paths.length * routeWords(layout));
+  const words = new Float64Array(wordCount(layout));
   for (const buffer of buffers) new Float64Array(buffer).forEach((word, i) => words[i] += word);
   const counts = Object.fromEntries(NAMES.map((name, i) => [name, words[i]])) as ListenerCounts;
   const fastRoutes = layout.paths.map((path, route): FastRouteCounts => {
-    const base = NAMES.length + route * routeWords(layout);
-    const durations = base + METHODS.length * FAST_STATUSES.length;
+    const base = FIRST_ROUTE + route * routeWords(layout);
+    const durations = base + METHODS.length * STATUSES.length;
     return {
       path,
       answers: METHODS.flatMap((method, m) =>
-        FAST_STATUSES.map((status, s) => ({
+        STATUSES.map((status, s) => ({
           method,
           status,
-          count: words[base + m * FAST_STATUSES.length + s],
+          count: words[base + m * STATUSES.length + s],
         }))
       ).filter(({ count }) => count > 0),
       sumSeconds: words[durations],
@@ -129,7 +162,9 @@ export function sumStatistics(
       ],
     };
   });
-  return { ...counts, fastRoutes };
+  const refused = STATUSES.map((status, s) => ({ status, count: words[NAMES.length + s] }))
+    .filter(({ count }) => count > 0);
+  return { ...counts, fastRoutes, refused };
 }
 
 /** Of the counters, those that measure what is there now. */

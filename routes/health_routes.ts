@@ -1,5 +1,5 @@
 import { HttpError } from "./http_error.ts";
-import { jsonReply } from "./reply.ts";
+import { bodyReply, jsonReply } from "./reply.ts";
 import { type Route, route } from "./route.ts";
 import { ERROR, objectSchema } from "./schemas.ts";
 
@@ -11,9 +11,24 @@ export interface Check {
   detail: string;
 }
 
-/** GET /health: 200 while the process can answer at all. */
-export function healthRoute(version: string): Route {
-  const startedAt = Date.now();
+/** The header fields of a healthy answer, by name. */
+export const HEALTH_HEADERS = {
+  "content-type": "application/json",
+  "cache-control": "no-store",
+} as const;
+
+/** The body of a healthy answer; ASCII. */
+export function healthText(version: string, startedAt: number): string {
+  const uptime = Math.floor((Date.now() - startedAt) / 1_000);
+  return JSON.stringify({ status: "healthy", version, uptime_seconds: uptime });
+}
+
+/**
+ * GET /health: 200 while the process can answer at all.
+ *
+ * @param startedAt When the service was started, in milliseconds since 1970
+ */
+export function healthRoute(version: string, startedAt: number): Route {
   return route({
     method: "GET",
     path: "/health",
@@ -29,9 +44,8 @@ export function healthRoute(version: string): Route {
       },
     },
     handle: () => {
-      const uptime = Math.floor((Date.now() - startedAt) / 1_000);
-      const body = { status: "healthy", version, uptime_seconds: uptime };
-      return jsonReply(body, { "cache-control": "no-store" });
+      const { "content-type": contentType, ...headers } = HEALTH_HEADERS;
+      return bodyReply(contentType, healthText(version, startedAt), headers);
     },
   });
 }

@@ -64,7 +64,7 @@ export function searchRoute(catalogue: Catalogue): Route {
       }
       const coding = acceptedCoding(headers.get("accept-encoding"));
       parseSearchQuery(queryBytes, 0, encoder.encodeInto(rawQuery, queryBytes).written, query);
-      const replyHeaders = headersOf(edition, coding);
+      const replyHeaders = searchHeaders(edition, coding);
       const condition = headers.get("if-none-match");
       // The comparison is weak, so one ETag names the answer in either coding.
       if (condition !== null && !ifNoneMatch(condition, edition.etag)) {
@@ -89,7 +89,8 @@ export function searchRoute(catalogue: Catalogue): Route {
   });
 }
 
-function acceptedCoding(accepted: string | null): Coding {
+/** The coding that a client would have, by its Accept-Encoding (RFC 9110 section 12.5.3). */
+export function acceptedCoding(accepted: string | null): Coding {
   if (accepted === null) return "identity";
   const codings = accepted.toLowerCase();
   if (!codings.includes("gzip")) return "identity";
@@ -100,7 +101,8 @@ function acceptedCoding(accepted: string | null): Coding {
     : "identity";
 }
 
-function headersOf(edition: Edition, coding: Coding): Record<string, string> {
+/** The header fields of an answer to a search, by name. */
+export function searchHeaders(edition: Edition, coding: Coding): Record<string, string> {
   const { etag, versionText } = edition;
   if (coding === "identity") {
     return {

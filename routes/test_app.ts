@@ -53,7 +53,7 @@ export class TestApp implements AsyncDisposable {
       searchRoute(this.catalogue),
       eventRoute(this.catalogue, policy),
       streamRoute(this.feed),
-      healthRoute("1.2.3"),
+      healthRoute("1.2.3", Date.now()),
       readyRoute(checks),
       ...options.routes ?? [],
     ];

@@ -64,6 +64,23 @@ export interface DurationHistogram {
   sumSeconds: number;
 }
 
+/** What a listener counted that answers some requests by itself; the sums since the start. */
+export interface ListenerReading {
+  connectionsTotal: number;
+  connectionsActive: number;
+  bytesReceived: number;
+  bytesSent: number;
+  /** Answers by route, each with its durations by DURATION_BUCKETS. */
+  fastRoutes: readonly {
+    path: string;
+    answers: readonly { method: string; status: number; count: number }[];
+    durations: readonly number[];
+    sumSeconds: number;
+  }[];
+  /** Requests refused before any route saw them. */
+  refused: readonly { status: number; count: number }[];
+}
+
 /**
  * Counts requests in flat arrays: an addition or two a request, no strings, no label objects. Metrics are made from
  * them when somebody scrapes. Routes are known from the start, so the arrays never grow.
@@ -73,10 +90,9 @@ export class HttpMetrics {
   readonly #counts: Float64Array;
   readonly #buckets: Float64Array;
   readonly #sums: Float64Array;
-  /** Requests answered since the start. */
-  requests = 0;
-  /** Bytes of bodies sent. */
-  bytesSent = 0;
+  #requests = 0;
+  #bytesSent = 0;
+  #readListener: (() => ListenerReading) | null = null;
 
   /** @param routes Names of the routes; a request is counted under its route's place in this list */
   constructor(routes: readonly string[]) {
@@ -84,6 +100,28 @@ export class HttpMetrics {
     this.#counts = new Float64Array(routes.length * METHODS.length * STATUSES.length);
     this.#buckets = new Float64Array(routes.length * (DURATION_BUCKETS.length + 1));
     this.#sums = new Float64Array(routes.length);
+  }
+
+  /** Adds what a listener counts. */
+  addListener(read: () => ListenerReading): void {
+    this.#readListener = read;
+  }
+
+  /** What the listener counted; `null` on a transport that does not count. */
+  get listener(): ListenerReading | null {
+    return this.#readListener?.() ?? null;
+  }
+
+  /** Requests answered since the start. */
+  get requests(): number {
+    let sum = this.#requests;
+    for (const { count } of this.#listenerCounts()) sum += count;
+    return sum;
+  }
+
+  /** Bytes sent: of everything where a listener counts them, else of bodies. */
+  get bytesSent(): number {
+    return this.listener?.bytesSent ?? this.#bytesSent;
   }
 
   /** Counts a request that was answered. */
@@ -94,22 +132,24 @@ export class HttpMetrics {
     while (bucket < DURATION_BUCKETS.length && seconds > DURATION_BUCKETS[bucket]) bucket++;
     this.#buckets[route * (DURATION_BUCKETS.length + 1) + bucket]++;
     this.#sums[route] += seconds;
-    this.requests++;
-    this.bytesSent += bytes;
+    this.#requests++;
+    this.#bytesSent += bytes;
   }
 
   /** The counts that are not zero. */
   requestCounts(): RequestCount[] {
-    const found: RequestCount[] = [];
+    const found = this.#listenerCounts();
     this.#counts.forEach((count, index) => {
       if (count === 0) return;
       const rest = Math.floor(index / STATUSES.length);
-      found.push({
-        route: this.#routes[Math.floor(rest / METHODS.length)],
-        method: METHODS[rest % METHODS.length],
-        status: STATUSES[index % STATUSES.length],
-        count,
-      });
+      const route = this.#routes[Math.floor(rest / METHODS.length)];
+      const method = METHODS[rest % METHODS.length];
+      const status = STATUSES[index % STATUSES.length];
+      const same = found.find((one) =>
+        one.route === route && one.method === method && one.status === status
+      );
+      if (same === undefined) found.push({ route, method, status, count });
+      else same.count += count;
     });
     return found;
   }
@@ -117,10 +157,25 @@ export class HttpMetrics {
   /** The histograms of routes that were asked for. */
   durations(): DurationHistogram[] {
     const width = DURATION_BUCKETS.length + 1;
-    return this.#routes.map((route, index) => ({
-      route,
-      buckets: [...this.#buckets.subarray(index * width, (index + 1) * width)],
-      sumSeconds: this.#sums[index],
-    })).filter(({ buckets }) => buckets.some((count) => count > 0));
+    const listener = this.listener;
+    return this.#routes.map((route, index) => {
+      const fast = listener?.fastRoutes.find(({ path }) => path === route);
+      return {
+        route,
+        buckets: [...this.#buckets.subarray(index * width, (index + 1) * width)]
+          .map((count, bucket) => count + (fast?.durations[bucket] ?? 0)),
+        sumSeconds: this.#sums[index] + (fast?.sumSeconds ?? 0),
+      };
+    }).filter(({ buckets }) => buckets.some((count) => count > 0));
+  }
+
+  #listenerCounts(): RequestCount[] {
+    const listener = this.listener;
+    if (listener === null) return [];
+    const fast = listener.fastRoutes.flatMap(({ path, answers }) =>
+      answers.map((one) => ({ route: path, ...one }))
+    );
+    const refused = listener.refused.map((one) => ({ route: "unknown", method: "other", ...one }));
+    return [...fast, ...refused];
   }
 }

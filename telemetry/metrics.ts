@@ -142,9 +142,31 @@ export class Metrics {
       "Requests answered a second, over the last ten seconds.",
       () => this.requestRate.perSecond(),
     );
-    this.#register("http_bytes_sent_total", "Bytes of bodies sent.", "counter", () => [
+    this.#register("http_bytes_sent_total", "Bytes sent to clients.", "counter", () => [
       { labels: {}, value: http.bytesSent },
     ]);
+    const listener = (name: "connectionsTotal" | "connectionsActive" | "bytesReceived") => () => {
+      const reading = http.listener;
+      return reading === null ? [] : [{ labels: {}, value: reading[name] }];
+    };
+    this.#register(
+      "http_connections_total",
+      "Connections accepted.",
+      "counter",
+      listener("connectionsTotal"),
+    );
+    this.#register(
+      "http_connections_active",
+      "Connections that are open.",
+      "gauge",
+      listener("connectionsActive"),
+    );
+    this.#register(
+      "http_bytes_received_total",
+      "Bytes received from clients.",
+      "counter",
+      listener("bytesReceived"),
+    );
     this.#register(
       "http_request_duration_seconds",
       "Time to make an answer.",

@@ -1,5 +1,6 @@
 // The range workload on fasthttp with an index in memory: a binary search by start, then either encoding/json of the
-// structs found or, with -fragments, their JSON as it was rendered at the start. Prints its port.
+// structs found or, with -fragments, their JSON as it was rendered at the start. With -constant, every request is
+// answered with so many bytes instead. Prints its port.
 package main
 
 import (
@@ -48,7 +49,11 @@ type index struct {
 func main() {
 	file := flag.String("file", "", "JSON array of search results in the order of answers")
 	withFragments := flag.Bool("fragments", false, "send events as rendered at the start")
+	constant := flag.Int("constant", 0, "answer with so many bytes, whatever is asked")
 	flag.Parse()
+	if *constant > 0 {
+		serveConstant(*constant)
+	}
 	idx, err := load(*file)
 	if err != nil {
 		log.Fatal(err)
@@ -57,12 +62,7 @@ func main() {
 	if *withFragments {
 		write = idx.writeFragments
 	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("{\"port\":%d}\n", listener.Addr().(*net.TCPAddr).Port)
-	log.Fatal(fasthttp.Serve(listener, func(ctx *fasthttp.RequestCtx) {
+	log.Fatal(fasthttp.Serve(listen(), func(ctx *fasthttp.RequestCtx) {
 		args := ctx.QueryArgs()
 		from, fromErr := time.Parse(time.RFC3339, string(args.Peek("starts_at")))
 		to, toErr := time.Parse(time.RFC3339, string(args.Peek("ends_at")))
@@ -73,6 +73,29 @@ func main() {
 		ctx.SetContentType("application/json")
 		write(ctx, from.Unix(), to.Unix())
 	}))
+}
+
+// listen listens on a free port and prints it.
+func listen() net.Listener {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("{\"port\":%d}\n", listener.Addr().(*net.TCPAddr).Port)
+	return listener
+}
+
+// serveConstant sends what every other server of bench/listener.ts sends, and no other headers.
+func serveConstant(length int) {
+	body := bytes.Repeat([]byte{'x'}, length)
+	server := &fasthttp.Server{
+		NoDefaultServerHeader: true,
+		Handler: func(ctx *fasthttp.RequestCtx) {
+			ctx.SetContentType("application/json")
+			ctx.SetBody(body)
+		},
+	}
+	log.Fatal(server.Serve(listen()))
 }
 
 func load(file string) (*index, error) {

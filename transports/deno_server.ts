@@ -1,5 +1,7 @@
+import { type RunningServer, settlesWithin } from "./server.ts";
+
 /** How the Deno transport listens. */
-export interface ServerOptions {
+export interface DenoServerOptions {
   hostname: string;
   port: number;
   /** PEM texts; without them, plain HTTP. */
@@ -7,17 +9,6 @@ export interface ServerOptions {
   handler: (request: Request) => Response | Promise<Response>;
   /** Called when the listener failed and is being replaced. */
   onFailure: (error: Error) => void;
-}
-
-/** A server that listens. */
-export interface RunningServer {
-  readonly port: number;
-  /**
-   * Stops accepting and waits for what is in flight.
-   *
-   * @returns False when the deadline passed first
-   */
-  shutdown(deadlineMs: number): Promise<boolean>;
 }
 
 /** The pause before a listener that failed is replaced; descriptors run out for as long as they do. */
@@ -29,7 +20,7 @@ const RESTART_PAUSE_MS = 100;
  *
  * @throws {Deno.errors.AddrInUse} If the port is taken; the message of this and other errors names address and port
  */
-export function serve(options: ServerOptions): RunningServer {
+export function serveDeno(options: DenoServerOptions): RunningServer {
   const { hostname, tls, handler, onFailure } = options;
   let stopped = false;
 
@@ -70,14 +61,7 @@ export function serve(options: ServerOptions): RunningServer {
     port,
     async shutdown(deadlineMs) {
       stopped = true;
-      let timer: ReturnType<typeof setTimeout>;
-      const deadline = new Promise<boolean>((resolve) => {
-        timer = setTimeout(() => resolve(false), deadlineMs);
-      });
-      const done = server.shutdown().then(() => true, () => true);
-      const inTime = await Promise.race([done, deadline]);
-      clearTimeout(timer!);
-      return inTime;
+      return await settlesWithin(server.shutdown(), deadlineMs);
     },
   };
 }

@@ -6,7 +6,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { serve } from "./server.ts";
+import { serveDeno } from "./deno_server.ts";
 
 const hostname = "127.0.0.1";
 const options = {
@@ -55,16 +55,16 @@ class Client implements Disposable {
 }
 
 Deno.test("port 0 is a free port, which the server tells", async () => {
-  const server = serve(options);
+  const server = serveDeno(options);
   assertGreaterOrEqual(server.port, 1_024);
   assertEquals(await (await fetch(`http://${hostname}:${server.port}/`)).text(), "hello");
   assertEquals(await server.shutdown(1_000), true);
 });
 
 Deno.test("a port that is taken is an error at once, which names it", async () => {
-  const server = serve(options);
+  const server = serveDeno(options);
   assertThrows(
-    () => serve({ ...options, port: server.port }),
+    () => serveDeno({ ...options, port: server.port }),
     Deno.errors.AddrInUse,
     `cannot listen on ${hostname}:${server.port}: `,
   );
@@ -74,7 +74,7 @@ Deno.test("a port that is taken is an error at once, which names it", async () =
 Deno.test("shutdown answers what is in flight, takes nothing new, and says that it was in time", async () => {
   const arrived = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<Response>();
-  const server = serve({
+  const server = serveDeno({
     ...options,
     handler: () => {
       arrived.resolve();
@@ -91,7 +91,7 @@ Deno.test("shutdown answers what is in flight, takes nothing new, and says that 
 });
 
 Deno.test("shutdown closes connections on which nothing is asked", async () => {
-  const server = serve(options);
+  const server = serveDeno(options);
   using silent = await Client.connect(server.port);
   using idle = await Client.connect(server.port);
   assert((await idle.get()).startsWith("HTTP/1.1 200"));
@@ -104,7 +104,7 @@ Deno.test("shutdown closes connections on which nothing is asked", async () => {
 Deno.test("shutdown waits no longer than its deadline, and says that it was not enough", async () => {
   const arrived = Promise.withResolvers<void>();
   const never = Promise.withResolvers<Response>();
-  const server = serve({
+  const server = serveDeno({
     ...options,
     handler: () => {
       arrived.resolve();
@@ -128,8 +128,8 @@ Deno.test({
   fn: async () => {
     // A process of its own, for the limit is one of the process.
     const program = `
-      import { serve } from ${JSON.stringify(import.meta.resolve("./server.ts"))};
-      const server = serve({
+      import { serveDeno } from ${JSON.stringify(import.meta.resolve("./deno_server.ts"))};
+      const server = serveDeno({
         hostname: "${hostname}",
         port: 0,
         handler: () => new Response("hello"),

@@ -1,0 +1,156 @@
+/**
+ * The listener of `native/` beside other servers that answer every request with the same 700 bytes: the least that C
+ * does on io_uring and on epoll, Deno.serve, nginx, fasthttp and Gin (Go), Node and Bun. Kept connections, a
+ * connection per request, and 16 requests at a time. One run, server and client on a core each, medians of interleaved
+ * rounds. First of all, every server must give the same answers. Needs wrk, taskset and a C compiler with liburing;
+ * a server that can't be had here is left out.
+ * `deno run -A bench/listener.ts [--quick] [--json] [--only=PATTERN]`
+ *
+ * @module
+ */
+import {
+  CONNECTIONS,
+  type ListenerLoad,
+  PATH,
+  PIPELINED,
+  runLoad,
+  type Workload,
+  WORKLOADS,
+  writeLoadScript,
+} from "./listener_load.ts";
+import { PEERS } from "./listener_peers.ts";
+import { median } from "./measured_process.ts";
+import { BODY, checkConstant, REQUESTS } from "./peers/checked_constant.ts";
+import { RunningPeer } from "./peers/running_peer.ts";
+
+const quick = Deno.args.includes("--quick");
+const only = new RegExp(
+  Deno.args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length) ?? "",
+);
+const rounds = quick ? 1 : 3;
+const seconds = quick ? 1 : 3;
+const SERVER_CORE = 0;
+const CLIENT_CORE = 1;
+
+const COLUMNS = [
+  "requests/s",
+  "CPU µs",
+  "x floor",
+  "CPU %",
+  "p50 ms",
+  "p99 ms",
+  "wire bytes",
+  "errors",
+];
+
+type Round = ListenerLoad & {
+  /** Of the server for each request. */
+  cpuMicroseconds: number;
+  /** How much of its core the server had. */
+  cpuPercent: number;
+};
+
+/** A server under measurement. */
+interface Contender {
+  name: string;
+  server: RunningPeer;
+  rounds: Record<Workload, Round[]>;
+}
+
+await using started = new AsyncDisposableStack();
+const folder = await Deno.makeTempDir();
+started.defer(() => Deno.remove(folder, { recursive: true }));
+
+const contenders: Contender[] = [];
+const hashes = new Set<string>();
+for (const { name, isQuick, env, command } of PEERS) {
+  if ((quick && !isQuick) || !only.test(name)) continue;
+  try {
+    const server = await RunningPeer.start(SERVER_CORE, await command(folder), env);
+    started.use(server);
+    hashes.add(await checkConstant(server.port, PATH));
+    const rounds = { "keep-alive": [], "connection per request": [], "pipelined": [] };
+    contenders.push({ name, server, rounds });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    console.log(`${name} is left out: ${reason}`);
+  }
+}
+if (contenders.length === 0) throw new Error("there is no server to measure");
+if (hashes.size !== 1) throw new Error("the servers disagree, though each passed its check");
+
+const scripts = new Map<Workload, string>();
+for (const workload of WORKLOADS) {
+  const script = await writeLoadScript(workload);
+  started.defer(() => Deno.remove(script));
+  scripts.set(workload, script);
+}
+for (const [workload, script] of scripts) {
+  // In a full run the first round warms everything up and does not count.
+  for (let round = quick ? 1 : 0; round <= rounds; round++) {
+    for (const contender of contenders) {
+      const measured = await measure(contender, script, round === 0 ? 1 : seconds);
+      if (round > 0) contender.rounds[workload].push(measured);
+    }
+  }
+}
+
+console.log(
+  `the same ${BODY.length} bytes to every request; ${rounds} rounds of ${seconds} s; wrk, ` +
+    `${CONNECTIONS} connections; one core each`,
+);
+for (const workload of WORKLOADS) print(workload);
+console.log(
+  `\n${REQUESTS} answers of each server have the status, the fields and the bytes they must have: SHA-256 ${
+    [...hashes][0]
+  }`,
+);
+if (Deno.args.includes("--json")) {
+  const servers = contenders.map(({ name, rounds }) => ({ name, rounds }));
+  console.log(JSON.stringify({ seconds, sha256: [...hashes][0], servers }));
+}
+
+async function measure(
+  { name, server }: Contender,
+  script: string,
+  seconds: number,
+): Promise<Round> {
+  const before = await server.cpuMicroseconds();
+  const load = await runLoad(server.port, script, seconds, CLIENT_CORE);
+  const used = await server.cpuMicroseconds() - before;
+  if (load.wireBytes < BODY.length) {
+    throw new Error(`${name} sent ${load.wireBytes} bytes an answer under load`);
+  }
+  return {
+    ...load,
+    cpuMicroseconds: used / load.requests,
+    cpuPercent: used / load.requests * load.requestsPerSecond / 1e4,
+  };
+}
+
+function print(workload: Workload): void {
+  const [{ rounds: floor }] = contenders;
+  const rows = contenders.map(({ name, rounds }) => {
+    const own = rounds[workload];
+    const of = (figure: keyof Round) => median(own.map((round) => round[figure]));
+    const ratios = own.map((round, i) =>
+      round.cpuMicroseconds / floor[workload][i].cpuMicroseconds
+    );
+    return [
+      name,
+      of("requestsPerSecond").toFixed(0),
+      of("cpuMicroseconds").toFixed(2),
+      median(ratios).toFixed(2),
+      of("cpuPercent").toFixed(0),
+      of("p50Ms").toFixed(2),
+      of("p99Ms").toFixed(2),
+      of("wireBytes").toFixed(0),
+      String(own.reduce((sum, { errors }) => sum + errors, 0)),
+    ];
+  });
+  const title = workload === "pipelined" ? `pipelined, ${PIPELINED}` : workload;
+  console.log();
+  for (const row of [[title, ...COLUMNS], ...rows]) {
+    console.log(row.map((cell, i) => i === 0 ? cell.padEnd(24) : cell.padStart(12)).join(""));
+  }
+}
