@@ -218,7 +218,13 @@ async function run(): Promise<void> {
     bodyBytesMax: BODY_BYTES_MAX,
     durationBounds: DURATION_BUCKETS,
     module: new URL("./listener_worker.ts", import.meta.url),
-    data: { version: VERSION, startedAt: STARTED_AT },
+    data: {
+      version: VERSION,
+      startedAt: STARTED_AT,
+      logRequests: settings.logRequests,
+      slowRequestMs: settings.slowRequestMs,
+    },
+    onLogged: (logged) => logRequest({ ...logged, error: null }, logged.isSlow),
     handler: createApp({
       routes: served,
       requestTimeoutMs: settings.requestTimeoutMs,
@@ -245,7 +251,6 @@ async function run(): Promise<void> {
     })
     : null;
   const servers = adminServer === null ? [publicServer.server] : [publicServer.server, adminServer];
-  announce(publicServer, adminServer, kvPath, names, memory.problem);
   stopOnSignals(async () => {
     const deadline = performance.now() + settings.shutdownTimeoutMs;
     stopping.abort();
@@ -264,6 +269,7 @@ async function run(): Promise<void> {
     catalogue.close();
     metrics.stop();
   });
+  announce(publicServer, adminServer, kvPath, names, memory.problem);
 
   // What is stored is served first; reading it for a poll at the same time would double the time to the first answer.
   await Promise.race([loaded.promise, following]);
@@ -484,7 +490,10 @@ function logFailure(answered: AnsweredRequest): void {
   if (answered.status >= 500) logRequest(answered, false);
 }
 
-function logRequest(answered: AnsweredRequest, isSlow: boolean): void {
+function logRequest(
+  answered: Omit<AnsweredRequest, "route" | "bytes">,
+  isSlow: boolean,
+): void {
   const { method, url, status, seconds, requestId, error } = answered;
   const fields = {
     method,

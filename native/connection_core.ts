@@ -192,9 +192,14 @@ export class ConnectionCore implements DriverEvents {
   /** Waits for what happens next, and handles it. */
   turn(): void {
     this.#driver.turn();
-    this.#statistics.endTurn((performance.now() - this.#turnStart) / 1_000);
+    this.#statistics.endTurn(this.turnMilliseconds() / 1_000);
     this.#counts[COUNT.answersInFlight] = this.#slots.inUse;
     this.#counts[COUNT.buffersLent] = this.#driver.buffersLent;
+  }
+
+  /** Milliseconds since the wait of this turn was over. */
+  turnMilliseconds(): number {
+    return performance.now() - this.#turnStart;
   }
 
   /** Stops accepting; answers that are in flight, and requests that are on their way, are still answered. */
@@ -335,6 +340,8 @@ export class ConnectionCore implements DriverEvents {
   }
 
   exhausted(code: number): void {
+    // The socket does not listen any more: a drain is on its way.
+    if (code === ERRNO.EINVAL) return;
     this.#counts[COUNT.acceptFailures]++;
     if (this.#now < this.#nextComplaint) return;
     this.#nextComplaint = this.#now + COMPLAINT_MS;

@@ -99,6 +99,7 @@ export const ERRNO = {
   EINTR: 4,
   EAGAIN: 11,
   EBUSY: 16,
+  EINVAL: 22,
   EMFILE: 24,
   ENFILE: 23,
   EPIPE: 32,

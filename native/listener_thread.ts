@@ -33,6 +33,8 @@ export interface ThreadContext {
   data: unknown;
   /** Tells the main thread something; it gets to `onMessage` of the options of `serve`. */
   tell(value: unknown): void;
+  /** Milliseconds since the requests of the current turn were there to be read. */
+  turnMilliseconds(): number;
   /** Cuts off the connections whose answers in flight use some memory, which is then released. */
   cutOff(memory: ReleasedMemory): void;
 }
@@ -97,6 +99,7 @@ function run(
   const { routes, onMessage } = create({
     data: start.data,
     tell: (value) => tell({ kind: "message", value }),
+    turnMilliseconds: () => core.turnMilliseconds(),
     cutOff: (memory) => core.cutOff(memory),
   });
   const layout: StatisticsLayout = {

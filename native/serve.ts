@@ -1,5 +1,5 @@
 import { type Command, CommandKind, CommandRing, type ThreadMessage } from "./exchange.ts";
-import { EVENTS } from "./kernel_layout.ts";
+import { EVENTS, SOCKET } from "./kernel_layout.ts";
 import { check, libc, openFilesMax } from "./libc.ts";
 import {
   BODY_BYTES_MAX,
@@ -230,6 +230,8 @@ class ThreadedListener implements Listener {
       this.#threads.forEach((thread) => {
         if (thread.isDone) return;
         this.#command(thread, CommandKind.DRAIN, 0, 0, 0, 0);
+        // A socket that listens does so until its last holder has closed it; this refuses new connections at once.
+        libc().shutdown(thread.socket.descriptor, SOCKET.SHUT_RDWR);
       });
       this.#finishWhenDone();
     }

@@ -96,7 +96,7 @@ function bind(
 
 function portTaken(hostname: string, port: number): Error {
   return new Deno.errors.AddrInUse(
-    `cannot listen on ${hostname}:${port}: the port is taken, stop who has it or choose another`,
+    `cannot listen on ${hostname}:${port}: the port is in use: stop who has it, or choose another`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { type FastAnswer, type FastRequest, type FastRoute, HeadTemplate } from "../native/mod.ts";
 import { HEALTH_HEADERS, healthText } from "../routes/mod.ts";
 import type { RequestIds } from "./request_ids.ts";
+import type { RequestLog } from "./request_log.ts";
 
 const head = new HeadTemplate(200, "OK", HEALTH_HEADERS);
 
@@ -8,12 +9,14 @@ const head = new HeadTemplate(200, "OK", HEALTH_HEADERS);
 export class FastHealth implements FastRoute {
   readonly path = "/health";
   readonly #requestIds: RequestIds;
+  readonly #log: RequestLog;
   readonly #version: string;
   readonly #startedAt: number;
 
   /** @param startedAt When the service was started, in milliseconds since 1970 */
-  constructor(requestIds: RequestIds, version: string, startedAt: number) {
+  constructor(requestIds: RequestIds, log: RequestLog, version: string, startedAt: number) {
     this.#requestIds = requestIds;
+    this.#log = log;
     this.#version = version;
     this.#startedAt = startedAt;
   }
@@ -24,6 +27,7 @@ export class FastHealth implements FastRoute {
     this.#requestIds.write(request, answer);
     answer.endHead(text.length);
     answer.writeText(text);
+    this.#log.answered(request, 200, text.length, this.#requestIds);
     return true;
   }
 }

@@ -4,10 +4,11 @@ import type { EditionMessage } from "./edition_shares.ts";
 import { FastHealth } from "./fast_health.ts";
 import { FastSearch } from "./fast_search.ts";
 import { RequestIds } from "./request_ids.ts";
+import { RequestLog, type RequestLogOptions } from "./request_log.ts";
 import { ThreadEditions } from "./thread_editions.ts";
 
 /** What the listener threads are told at their start. */
-export interface FastRoutesData {
+export interface FastRoutesData extends RequestLogOptions {
   version: string;
   /** When the service was started, in milliseconds since 1970. */
   startedAt: number;
@@ -15,13 +16,14 @@ export interface FastRoutesData {
 
 /** Makes the routes that a listener thread answers itself. */
 export function createFastRoutes(context: ThreadContext, source: MemorySource): ThreadRoutes {
-  const { version, startedAt } = context.data as FastRoutesData;
+  const data = context.data as FastRoutesData;
   const editions = new ThreadEditions(source, context.tell, context.cutOff);
   const requestIds = new RequestIds();
+  const log = new RequestLog(context, data);
   return {
     routes: [
-      new FastSearch(editions, requestIds, new GatherList(source)),
-      new FastHealth(requestIds, version, startedAt),
+      new FastSearch(editions, requestIds, log, new GatherList(source)),
+      new FastHealth(requestIds, log, data.version, data.startedAt),
     ],
     onMessage: (message) => editions.take(message as EditionMessage),
   };

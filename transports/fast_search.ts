@@ -3,6 +3,7 @@ import type { Coding, GatherList, SearchQuery } from "../catalogue/mod.ts";
 import { type FastAnswer, type FastRequest, type FastRoute, HeadTemplate } from "../native/mod.ts";
 import { acceptedCoding, HttpError, parseSearchQuery, searchHeaders } from "../routes/mod.ts";
 import type { RequestIds } from "./request_ids.ts";
+import type { RequestLog } from "./request_log.ts";
 import type { ThreadEdition, ThreadEditions } from "./thread_editions.ts";
 
 /** An Accept-Encoding that is longer is read anew each time. */
@@ -19,6 +20,7 @@ export class FastSearch implements FastRoute {
   readonly path = "/search";
   readonly #editions: ThreadEditions;
   readonly #requestIds: RequestIds;
+  readonly #log: RequestLog;
   readonly #list: GatherList;
   // Used again for every request.
   readonly #query: SearchQuery = { range: { from: 0, to: 0 }, limit: null, after: null };
@@ -30,9 +32,15 @@ export class FastSearch implements FastRoute {
   #acceptedCoding: Coding = "identity";
 
   /** @param list For the answers; the route's to use */
-  constructor(editions: ThreadEditions, requestIds: RequestIds, list: GatherList) {
+  constructor(
+    editions: ThreadEditions,
+    requestIds: RequestIds,
+    log: RequestLog,
+    list: GatherList,
+  ) {
     this.#editions = editions;
     this.#requestIds = requestIds;
+    this.#log = log;
     this.#list = list;
   }
 
@@ -60,6 +68,7 @@ export class FastSearch implements FastRoute {
         answer.begin(heads.notModified);
         this.#requestIds.write(request, answer);
         answer.endHead(-1);
+        this.#log.answered(request, 304, 0, this.#requestIds);
         return true;
       }
     }
@@ -76,6 +85,7 @@ export class FastSearch implements FastRoute {
       else answer.addMemory(memory.address! + offset, lengths[i]);
     }
     answer.onSent(current);
+    this.#log.answered(request, 200, list.byteLength, this.#requestIds);
     return true;
   }
 

@@ -2,6 +2,7 @@ import type { Edition } from "../catalogue/mod.ts";
 import { type Listener, type ListenerStatistics, serve } from "../native/mod.ts";
 import { type EditionReleased, EditionShares } from "./edition_shares.ts";
 import type { FastRoutesData } from "./fast_routes.ts";
+import type { LoggedRequest } from "./request_log.ts";
 import { type RunningServer, settlesWithin } from "./server.ts";
 
 /** How the native transports listen. */
@@ -22,6 +23,8 @@ export interface NativeServerOptions {
   data: FastRoutesData;
   /** Answers what the threads do not. */
   handler: (request: Request) => Response | Promise<Response>;
+  /** Called with requests that a thread answered, as far as they are to be logged. */
+  onLogged: (logged: LoggedRequest) => void;
   /** Called when a thread failed and is being replaced, or connections cannot be accepted. */
   onFailure: (error: Error) => void;
 }
@@ -38,7 +41,7 @@ export class NativeServer implements RunningServer {
 
   /** @throws {Error} If it cannot listen, or its threads do not start */
   static async start(options: NativeServerOptions): Promise<NativeServer> {
-    const { handler, onFailure, threads } = options;
+    const { handler, onFailure, onLogged, threads } = options;
     let listener: Listener | null = null;
     const shares = new EditionShares(threads, (thread, message) => {
       listener?.postTo(thread, message);
@@ -46,7 +49,11 @@ export class NativeServer implements RunningServer {
     listener = await serve({
       ...options,
       onError: onFailure,
-      onMessage: (message, thread) => shares.released(thread, message as EditionReleased),
+      onMessage: (told, thread) => {
+        const message = told as EditionReleased | LoggedRequest;
+        if (message.kind === "answered") onLogged(message);
+        else shares.released(thread, message);
+      },
       onThread: (thread) => shares.started(thread),
     }, handler);
     return new NativeServer(listener, shares);

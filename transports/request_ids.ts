@@ -38,6 +38,15 @@ export class RequestIds {
     answer.writeBytes(this.#line, 0, this.#line.length);
   }
 
+  /** The id that was last written, for the same request. */
+  last(request: FastRequest): string {
+    const at = request.fieldIndex("x-request-id");
+    if (at >= 0 && isSane(request.bytes, request.fields[at + 2], request.fields[at + 3])) {
+      return request.text(request.fields[at + 2], request.fields[at + 3]);
+    }
+    return new TextDecoder().decode(this.#line.subarray(NAME.length, this.#last + 1));
+  }
+
   #count(): void {
     const line = this.#line;
     let at = this.#last;
