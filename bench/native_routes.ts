@@ -12,7 +12,7 @@ listenerThread(({ data }) => {
   const head = new HeadTemplate(200, "OK", { "content-type": "application/json" });
   return {
     routes: [{
-      path: "/",
+      path: "/answer",
       answer(_request, answer) {
         answer.begin(head);
         answer.endHead(byteLength);

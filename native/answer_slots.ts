@@ -18,6 +18,8 @@ const SLOT_WORDS = SLOT_BYTES / 4;
 const VECTORS = 16;
 /** Where text begins in a slot, in bytes. */
 const TEXT = VECTORS * 4 + SLOT_VECTORS * 16;
+/** Bytes up to which a loop copies faster than `set`. */
+const COPIED_SINGLY_MAX = 96;
 /** Memory for text beyond a slot is taken in pieces of this. */
 const OVERFLOW_BYTES = 65_536;
 const encoder = new TextEncoder();
@@ -208,8 +210,10 @@ export class AnswerSlots implements FastAnswer {
     }
     const bytes = this.#bytes;
     let at = this.#text;
-    for (let i = start; i < end; i++) bytes[at++] = from[i];
-    this.#text = at;
+    this.#text = at + length;
+    // Making a view costs 0.1 µs, as much as this many bytes one by one.
+    if (length > COPIED_SINGLY_MAX) bytes.set(from.subarray(start, end), at);
+    else for (let i = start; i < end; i++) bytes[at++] = from[i];
   }
 
   endHead(contentLength: number): void {
@@ -270,6 +274,16 @@ export class AnswerSlots implements FastAnswer {
     return this.#memory.address + slot * SLOT_BYTES;
   }
 
+  /** Where the only vector that a slot has left points; 0 when there are more. */
+  singleAddress(slot: number): number {
+    if (this.#count[slot] - this.#first[slot] !== 1) return 0;
+    const vectors = this.#overflows.size === 0 ? undefined : this.#overflows.get(slot)?.vectors;
+    const table = vectors ?? this.#words;
+    const at = (vectors === null || vectors === undefined ? slot * SLOT_WORDS + VECTORS : 0) +
+      this.#first[slot] * 4;
+    return table[at] + table[at + 1] * TWO_32;
+  }
+
   /** Goes on behind bytes that were sent. */
   advance(slot: number, byteLength: number): void {
     const overflow = this.#overflows.get(slot);
@@ -296,7 +310,7 @@ export class AnswerSlots implements FastAnswer {
 
   /** Gives a slot back; nothing of it may be in flight. */
   release(slot: number): void {
-    const overflow = this.#overflows.get(slot);
+    const overflow = this.#overflows.size === 0 ? undefined : this.#overflows.get(slot);
     if (overflow !== undefined) {
       for (const memory of overflow.memories) memory.free();
       this.#overflows.delete(slot);
@@ -329,7 +343,7 @@ export class AnswerSlots implements FastAnswer {
 
   #pointMessage(slot: number): void {
     const at = slot * SLOT_WORDS;
-    const overflow = this.#overflows.get(slot);
+    const overflow = this.#overflows.size === 0 ? undefined : this.#overflows.get(slot);
     const first = this.#first[slot];
     const vectors = overflow?.vectors != null
       ? overflow.vectorsAddress

@@ -1,5 +1,6 @@
 import { AnswerSlots } from "./answer_slots.ts";
 import { ChunkedDecoder, ChunkedError } from "./chunked_decoder.ts";
+import { MonotonicClock } from "./clock.ts";
 import { type Driver, type DriverEvents, LATER } from "./driver.ts";
 import { SEND_CLOSE, SEND_INTERIM, SEND_LAST, type ThreadMessage } from "./exchange.ts";
 import { ERRNO } from "./kernel_layout.ts";
@@ -31,7 +32,10 @@ export interface Timeouts {
 
 /** How a core is made. */
 export interface CoreOptions extends Timeouts {
+  /** Of all threads together; past it new ones wait in the kernel's backlog. */
   connectionsMax: number;
+  /** One word: the connections that are open, of all threads. */
+  open: Int32Array;
   bodyBytesMax: number;
   routes: readonly FastRoute[];
   statistics: ThreadStatistics;
@@ -146,7 +150,8 @@ export class ConnectionCore implements DriverEvents {
   /** Spare bytes for input that waits. */
   readonly #spare: Uint8Array[] = [];
 
-  #now = performance.now();
+  readonly #clock = new MonotonicClock();
+  #now = this.#clock.now();
   #turnStart = this.#now;
   #nextTick = this.#now + TICK_MS;
   /** The connection whose requests are being read. */
@@ -186,7 +191,7 @@ export class ConnectionCore implements DriverEvents {
   /** Begins to accept. */
   start(onWoken: () => void): void {
     this.#onWoken = onWoken;
-    this.#driver.accept(true);
+    this.#driver.accept();
   }
 
   /** Waits for what happens next, and handles it. */
@@ -199,13 +204,13 @@ export class ConnectionCore implements DriverEvents {
 
   /** Milliseconds since the wait of this turn was over. */
   turnMilliseconds(): number {
-    return performance.now() - this.#turnStart;
+    return this.#clock.now() - this.#turnStart;
   }
 
   /** Stops accepting; answers that are in flight, and requests that are on their way, are still answered. */
   drain(): void {
     this.#isDraining = true;
-    this.#driver.accept(false);
+    this.#driver.accept();
     // Idle connections get until the next tick but one: a request may just be on its way.
     for (let c = 0; c < this.#highest; c++) this.#flags[c] &= ~USED;
   }
@@ -256,7 +261,7 @@ export class ConnectionCore implements DriverEvents {
   // What the driver tells.
 
   begun(): void {
-    this.#now = this.#turnStart = performance.now();
+    this.#now = this.#turnStart = this.#clock.now();
     if (this.#now < this.#nextTick) return;
     this.#nextTick = this.#now + TICK_MS;
     this.#tick();
@@ -268,6 +273,7 @@ export class ConnectionCore implements DriverEvents {
     this.#deadlines[connection] = this.#now + this.#options.headerTimeoutMs;
     if (connection >= this.#highest) this.#highest = connection + 1;
     this.#active++;
+    Atomics.add(this.#options.open, 0, 1);
     this.#counts[COUNT.connectionsTotal]++;
     this.#counts[COUNT.connectionsActive] = this.#active;
     this.#driver.receive(connection);
@@ -332,7 +338,13 @@ export class ConnectionCore implements DriverEvents {
   closed(connection: number): void {
     this.#states[connection] = FREE;
     this.#active--;
+    Atomics.sub(this.#options.open, 0, 1);
     this.#counts[COUNT.connectionsActive] = this.#active;
+  }
+
+  connectionsAllowed(): number {
+    if (this.#isDraining) return 0;
+    return this.#options.connectionsMax - Atomics.load(this.#options.open, 0);
   }
 
   woken(): void {
@@ -671,7 +683,12 @@ export class ConnectionCore implements DriverEvents {
 
   /** Sends what is left of a slot; a driver that sends at once may have sent it when this returns. */
   #push(connection: number, slot: number): void {
-    const result = this.#driver.send(connection, this.#slots.message(slot));
+    const result = this.#driver.send(
+      connection,
+      this.#slots.message(slot),
+      this.#slots.singleAddress(slot),
+      this.#unsent[connection],
+    );
     if (result === LATER) return;
     if (result < 0) {
       this.sent(connection, result);
@@ -829,6 +846,8 @@ export class ConnectionCore implements DriverEvents {
       if (deadlines[connection] <= this.#now) this.#expired(connection);
     }
     this.#slots.shrink();
+    // Connections of other threads may have ended.
+    this.#driver.accept();
     if (this.#isDraining) this.#drainIdle();
   }
 

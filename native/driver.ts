@@ -12,8 +12,8 @@ export interface Driver extends Disposable {
   readonly buffersLent: number;
   /** Waits for events, for a tick at the longest, and handles all that are there. */
   turn(): void;
-  /** Accepts connections, or stops; those that wait in the socket's backlog then stay there. */
-  accept(isOn: boolean): void;
+  /** Accepts connections, as many as {@linkcode DriverEvents.connectionsAllowed} says; others wait in the backlog. */
+  accept(): void;
   /** Reads from a connection, until it is paused. */
   receive(connection: number): void;
   /** Stops reading; bytes that were already read may still come. */
@@ -22,10 +22,12 @@ export interface Driver extends Disposable {
    * Sends a message (sendmsg(2)). At most one is in flight per connection.
    *
    * @param message Address of a `struct msghdr`, the kernel's until it was sent
+   * @param single Where its only vector points, or 0 when there are several
+   * @param byteLength How much of it there is
    * @returns Bytes sent, a negative error number, or {@linkcode LATER}. When it is fewer bytes than there are,
    * {@linkcode DriverEvents.sent} with 0 tells when more can be sent
    */
-  send(connection: number, message: number): number;
+  send(connection: number, message: number, single: number, byteLength: number): number;
   /** Ends what is sent (SHUT_WR): the client reads the end of the stream. */
   finish(connection: number): void;
   /** Closes a connection at once; {@linkcode DriverEvents.closed} follows when nothing of it is in flight any more. */
@@ -36,6 +38,8 @@ export interface Driver extends Disposable {
 export interface DriverEvents {
   /** The wait of a turn is over; what happened is told after this. */
   begun(): void;
+  /** How many more connections may be accepted now. */
+  connectionsAllowed(): number;
   /** A connection was accepted. */
   opened(connection: number): void;
   /** Bytes came; they are the driver's again after the call. */

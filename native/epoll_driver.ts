@@ -50,11 +50,13 @@ export class EpollDriver implements Driver {
   /** Connections to read from again. */
   #again: number[] = [];
   #againBefore: number[] = [];
-  #isAcceptWanted = false;
   /** Connections wait to be accepted. */
   #isAcceptable = false;
   #acceptPauseEnd = 0;
+  /** Pointers to messages; the slot that was given back last is the one that is used next. */
   readonly #messages = new Map<number, Deno.PointerObject>();
+  #lastMessage = 0;
+  #lastPointer: Deno.PointerValue = null;
 
   /** @throws {SystemError} If the kernel refuses */
   constructor({ listener, waker, connectionsMax, events }: DriverOptions) {
@@ -117,8 +119,8 @@ export class EpollDriver implements Driver {
     again.length = 0;
   }
 
-  accept(isOn: boolean): void {
-    this.#isAcceptWanted = isOn;
+  accept(): void {
+    // What can be accepted is, at the end of each turn.
   }
 
   receive(connection: number): void {
@@ -131,14 +133,18 @@ export class EpollDriver implements Driver {
   }
 
   send(connection: number, message: number): number {
-    let pointer = this.#messages.get(message);
-    if (pointer === undefined) {
-      pointer = pointerTo(message);
-      this.#messages.set(message, pointer);
+    if (message !== this.#lastMessage) {
+      let known = this.#messages.get(message);
+      if (known === undefined) {
+        known = pointerTo(message);
+        this.#messages.set(message, known);
+      }
+      this.#lastMessage = message;
+      this.#lastPointer = known;
     }
     const sent = this.#libc.sendmsg(
       this.#descriptors[connection],
-      pointer,
+      this.#lastPointer,
       SOCKET.MSG_NOSIGNAL | SOCKET.MSG_DONTWAIT,
     );
     // Whatever was not taken goes on when the kernel tells of room: an edge follows every send that was cut short.
@@ -222,12 +228,12 @@ export class EpollDriver implements Driver {
   }
 
   #canAccept(): boolean {
-    return this.#isAcceptable && this.#isAcceptWanted && this.#freeCount > 0 &&
+    return this.#isAcceptable && this.#freeCount > 0 && this.#events.connectionsAllowed() > 0 &&
       performance.now() >= this.#acceptPauseEnd;
   }
 
   #acceptAll(): void {
-    for (let accepts = 0; accepts < ACCEPTS_MAX && this.#freeCount > 0; accepts++) {
+    for (let accepts = 0; accepts < ACCEPTS_MAX && this.#canAccept(); accepts++) {
       const descriptor = this.#libc.accept4(
         this.#listener,
         null,

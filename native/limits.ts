@@ -66,8 +66,14 @@ export const COMMANDS_MAX = 8_192;
 export const HEARTBEAT_MS_MAX = 15_000;
 /** Connections of one thread. The number has 24 bits where it travels through the kernel. */
 export const CONNECTIONS_MAX = 1_000_000;
-/** Registered files beyond the connections that are let in: for those accepted while accepting is being stopped. */
+/** Registered files beyond the connections that are let in: for operations of one thread that all succeed. */
 export const CONNECTIONS_SLACK = 64;
+/** Connections in the backlog of one listening socket; the kernel makes others try again. */
+export const BACKLOG = 4_096;
+/** Connections that may still come, below which they are accepted one by one: twice as many as one backlog holds. */
+export const ACCEPT_SINGLY_BELOW = 8_192;
+/** Accept operations that wait at a time, where each accepts one. */
+export const ACCEPTS_MAX = 32;
 /** Files of the process that connections on epoll leave for everything else. */
 export const FILES_RESERVED = 100;
 
@@ -78,4 +84,6 @@ relation(Number.isInteger(Math.log2(RECEIVE_BUFFERS)), "a buffer ring has a powe
 relation(RECEIVE_BUFFERS <= 32_768, "a buffer's number has 15 bits");
 relation(64 + SLOT_VECTORS * 16 + 4_096 <= SLOT_BYTES, "a slot has room for the heads of answers");
 relation(CONNECTIONS_MAX + CONNECTIONS_SLACK < 2 ** 24, "a connection's number has 24 bits");
+relation(ACCEPTS_MAX <= CONNECTIONS_SLACK, "each accept operation needs a file");
+relation(ACCEPT_SINGLY_BELOW >= 2 * BACKLOG, "a burst must not be larger than what is left");
 relation(HEAD_BYTES_MAX <= INPUT_WAITING_BYTES_MAX, "a head must fit into what may wait");

@@ -11,7 +11,12 @@ export interface ThreadStart extends Timeouts {
   transport: "uring" | "epoll";
   listener: number;
   waker: number;
+  /** Of all threads together. */
   connectionsMax: number;
+  /** Of this thread. */
+  connectionsPerThread: number;
+  /** One word: the connections that are open, of all threads. */
+  open: SharedArrayBuffer;
   bodyBytesMax: number;
   commands: SharedArrayBuffer;
   durationBounds: number[];
@@ -110,6 +115,7 @@ function run(
   let driver: Driver | null = null;
   const core: ConnectionCore = new ConnectionCore({
     ...start,
+    open: new Int32Array(start.open),
     routes,
     statistics: new ThreadStatistics(statistics, layout),
     tell,
@@ -117,7 +123,7 @@ function run(
     const options: DriverOptions = {
       listener: start.listener,
       waker: start.waker,
-      connectionsMax: start.connectionsMax,
+      connectionsMax: start.connectionsPerThread,
       events,
     };
     return driver = start.transport === "uring"

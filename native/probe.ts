@@ -14,6 +14,7 @@ const OPERATIONS = [
   ["IORING_OP_ASYNC_CANCEL", "5.5"],
   ["IORING_OP_CLOSE", "5.6"],
   ["IORING_OP_READ", "5.6"],
+  ["IORING_OP_SEND", "5.6"],
   ["IORING_OP_RECV", "5.6"],
   ["IORING_OP_SHUTDOWN", "5.11"],
 ] as const;

@@ -128,14 +128,12 @@ function chooseTransport(
   throw new Error(reasons.join("; "));
 }
 
-/** Connections of one thread that the process may have. */
-function allowedConnections(transport: "uring" | "epoll", threads: number): number {
+/** Connections that one thread could hold, as far as the process may have them. */
+function connectionsPerThread(transport: "uring" | "epoll", connectionsMax: number): number {
   const files = openFilesMax();
-  // A ring's direct descriptors are none of the process, but each ring may have no more than it (io_uring_register(2)).
-  const allowed = transport === "uring"
-    ? files - CONNECTIONS_SLACK
-    : Math.floor((files - FILES_RESERVED) / threads);
-  return Math.max(1, Math.min(CONNECTIONS_MAX, allowed));
+  // A ring's direct descriptors are none of the process, but a ring may have no more than it (io_uring_register(2)).
+  const allowed = transport === "uring" ? files - CONNECTIONS_SLACK : files - FILES_RESERVED;
+  return Math.max(1, Math.min(CONNECTIONS_MAX, connectionsMax, allowed));
 }
 
 /** One listener thread, seen from the main thread. */
@@ -165,6 +163,8 @@ class ThreadedListener implements Listener {
   readonly #handler: ServeHandler;
   readonly #threads: Thread[] = [];
   readonly #connectionsPerThread: number;
+  /** Connections that are open, of all threads. */
+  readonly #open = new SharedArrayBuffer(4);
   readonly #finish: () => void;
   /** Statistics of threads that died, so that no counter goes back. */
   readonly #past: SharedArrayBuffer[] = [];
@@ -189,11 +189,12 @@ class ThreadedListener implements Listener {
     this.finished = promise;
     this.#finish = resolve;
     const { threads = 1, connectionsMax = 10_000, hostname = "0.0.0.0" } = options;
-    this.#connectionsPerThread = Math.min(
-      Math.ceil(connectionsMax / threads),
-      allowedConnections(transport, threads),
+    this.#connectionsPerThread = connectionsPerThread(transport, connectionsMax);
+    this.connectionsMax = Math.min(
+      connectionsMax,
+      // All threads together have the files of one process, but each has a table of its own.
+      this.#connectionsPerThread * (transport === "uring" ? threads : 1),
     );
-    this.connectionsMax = Math.min(connectionsMax, this.#connectionsPerThread * threads);
     this.addr = { transport: "tcp", hostname, port: options.port ?? 8_000 };
   }
 
@@ -307,7 +308,9 @@ class ThreadedListener implements Listener {
       transport: this.transport,
       listener: thread.socket.descriptor,
       waker: thread.waker,
-      connectionsMax: this.#connectionsPerThread,
+      connectionsMax: this.connectionsMax,
+      connectionsPerThread: this.#connectionsPerThread,
+      open: this.#open,
       headerTimeoutMs: this.#options.headerTimeoutMs ?? 10_000,
       idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
       bodyTimeoutMs: this.#options.bodyTimeoutMs ?? 30_000,
@@ -343,7 +346,9 @@ class ThreadedListener implements Listener {
         thread.exchanges.get(message.connection)?.receivedAll();
         return;
       case "sent":
-        thread.exchanges.get(message.connection)?.sent();
+        if (thread.exchanges.get(message.connection)?.sent()) {
+          thread.exchanges.delete(message.connection);
+        }
         return;
       case "gone":
         thread.exchanges.get(message.connection)?.gone();
@@ -425,6 +430,8 @@ class ThreadedListener implements Listener {
     thread.isDone = true;
     worker.terminate();
     if (thread.statistics === null) return;
+    const { connectionsActive } = sumStatistics([thread.statistics], this.#layout);
+    Atomics.sub(new Int32Array(this.#open), 0, connectionsActive);
     this.#past.push(withoutGauges(thread.statistics));
     thread.statistics = null;
     for (const exchange of thread.exchanges.values()) exchange.gone();

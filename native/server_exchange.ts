@@ -86,6 +86,8 @@ export class ServerExchange {
   #held: Uint8Array<ArrayBuffer> | null = null;
   #onSent: ((isSent: boolean) => void) | null = null;
   #isGone = false;
+  /** The last part of the answer was handed over. */
+  #isLast = false;
 
   constructor(request: ExchangeRequest, link: ExchangeLink) {
     this.#request = request;
@@ -127,9 +129,14 @@ export class ServerExchange {
     this.#bodyWanted?.();
   }
 
-  /** What was being sent was sent. */
-  sent(): void {
+  /**
+   * What was being sent was sent.
+   *
+   * @returns Whether that was the last of it
+   */
+  sent(): boolean {
     this.#settle(true);
+    return this.#isLast;
   }
 
   /** The client is gone, or the thread is. */
@@ -276,7 +283,7 @@ export class ServerExchange {
       text += `${name}: ${value}\r\n`;
     }
     if (!headers.has("date")) text += `date: ${httpDate(Date.now())}\r\n`;
-    if (this.#isLast(response)) text += "connection: close\r\n";
+    if (this.#endsConnection(response)) text += "connection: close\r\n";
     else if (minorVersion === 0 && keepsAlive && (length !== null)) {
       text += "connection: keep-alive\r\n";
     }
@@ -286,7 +293,7 @@ export class ServerExchange {
   }
 
   /** Whether the connection ends with this answer. */
-  #isLast(response: Response): boolean {
+  #endsConnection(response: Response): boolean {
     return !this.#request.keepsAlive || this.#link.isStopping ||
       /\bclose\b/i.test(response.headers.get("connection") ?? "");
   }
@@ -301,6 +308,7 @@ export class ServerExchange {
     return new Promise((resolve) => {
       this.#held = bytes;
       this.#onSent = resolve;
+      this.#isLast = (flags & SEND_LAST) !== 0;
       this.#command(CommandKind.SEND, bytes, flags);
     });
   }

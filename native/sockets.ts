@@ -1,10 +1,9 @@
 import { isIPv6 } from "node:net";
 import { ADDRESS, SOCKET } from "./kernel_layout.ts";
 import { check, errno, errorText, libc } from "./libc.ts";
+import { BACKLOG } from "./limits.ts";
 
 const ONE = new Int32Array([1]);
-/** Connections that wait to be accepted; the kernel caps it at net.core.somaxconn. */
-const BACKLOG = 65_535;
 
 /** A socket that listens. */
 export interface ListeningSocket {

@@ -1,6 +1,8 @@
 import { type Driver, type DriverEvents, type DriverOptions, LATER } from "./driver.ts";
 import { ERRNO, IO_URING, SOCKET, TIMESPEC } from "./kernel_layout.ts";
 import {
+  ACCEPT_SINGLY_BELOW,
+  ACCEPTS_MAX,
   COMPLETIONS,
   CONNECTIONS_SLACK,
   RECEIVE_BUFFER_BYTES,
@@ -34,12 +36,17 @@ const OPEN = 32;
 /** The client's end of the stream was read. */
 const ENDED = 64;
 
+/** What is longer is sent as a message. */
+const SINGLE_BYTES_MAX = 2 ** 30;
+
 const FIXED_FILE = IO_URING.IOSQE_FIXED_FILE << 8;
 const HEADS = {
-  accept: IO_URING.IORING_OP_ACCEPT | IO_URING.IORING_ACCEPT_MULTISHOT << 16,
+  accept: IO_URING.IORING_OP_ACCEPT,
+  acceptAll: IO_URING.IORING_OP_ACCEPT | IO_URING.IORING_ACCEPT_MULTISHOT << 16,
   receive: IO_URING.IORING_OP_RECV | FIXED_FILE | IO_URING.IOSQE_BUFFER_SELECT << 8 |
     IO_URING.IORING_RECV_MULTISHOT << 16,
-  send: IO_URING.IORING_OP_SENDMSG | FIXED_FILE,
+  send: IO_URING.IORING_OP_SEND | FIXED_FILE,
+  sendMessage: IO_URING.IORING_OP_SENDMSG | FIXED_FILE,
   shutdown: IO_URING.IORING_OP_SHUTDOWN | FIXED_FILE,
   close: IO_URING.IORING_OP_CLOSE,
   cancel: IO_URING.IORING_OP_ASYNC_CANCEL | IO_URING.IOSQE_CQE_SKIP_SUCCESS << 8,
@@ -71,8 +78,10 @@ export class UringDriver implements Driver {
   /** A timespec, and eight bytes that the waker is read into. */
   readonly #memory: MappedMemory;
   #open = 0;
-  #isAccepting = false;
-  #isAcceptWanted = false;
+  /** Accept operations that are the kernel's. */
+  #accepting = 0;
+  /** The one that is there accepts one connection after the other. */
+  #isMultishot = false;
 
   /** @throws {SystemError} If the kernel lacks something, or a limit of the process is too low */
   constructor(options: UringDriverOptions) {
@@ -150,18 +159,22 @@ export class UringDriver implements Driver {
           if ((states[connection] & (CLOSING | SENDING)) === CLOSING) this.#startClose(connection);
           break;
         case ACCEPT:
-          if (result >= 0) this.#accepted(result);
-          else if (result !== -ERRNO.ECANCELED) this.#events.exhausted(-result);
           if ((flags & IO_URING.IORING_CQE_F_MORE) === 0) {
-            this.#isAccepting = false;
-            // After a failure with the next tick, so that it does not go round and round.
-            if (result >= 0) this.#startAccept();
+            this.#accepting--;
+            this.#isMultishot = false;
+          }
+          if (result >= 0) {
+            this.#accepted(result);
+            this.accept();
+          } else if (result !== -ERRNO.ECANCELED) {
+            // Again with the next tick, so that it does not go round and round.
+            this.#events.exhausted(-result);
           }
           break;
         case CLOSE:
           this.#open--;
           this.#events.closed(connection);
-          if (this.#open < this.connectionsMax) this.#startAccept();
+          this.accept();
           break;
         case WAKE:
           this.#readWaker();
@@ -169,17 +182,32 @@ export class UringDriver implements Driver {
           break;
         case TIMEOUT:
           this.#startTimeout();
-          this.#startAccept();
+          this.accept();
       }
     }
     ring.publishHead();
     this.#buffers.publish();
   }
 
-  accept(isOn: boolean): void {
-    this.#isAcceptWanted = isOn;
-    if (isOn) this.#startAccept();
-    else if (this.#isAccepting) this.#cancel(ACCEPT << KIND_SHIFT, 0);
+  /**
+   * Far from the limit one operation accepts everybody, as many as there are in the backlog. Near it there is an operation
+   * for each connection that may still come: the kernel would accept those past the limit, and drop them.
+   */
+  accept(): void {
+    const allowed = Math.min(
+      this.connectionsMax - this.#open,
+      this.#events.connectionsAllowed(),
+    );
+    if (allowed > ACCEPT_SINGLY_BELOW) {
+      if (this.#accepting === 0) this.#startAccept(true);
+      return;
+    }
+    if (this.#isMultishot) {
+      this.#isMultishot = false;
+      this.#cancel(ACCEPT << KIND_SHIFT, 0);
+    }
+    if (allowed <= 0 && this.#accepting > 0) this.#cancel(ACCEPT << KIND_SHIFT, 0);
+    while (this.#accepting < Math.min(allowed, ACCEPTS_MAX)) this.#startAccept(false);
   }
 
   receive(connection: number): void {
@@ -194,13 +222,15 @@ export class UringDriver implements Driver {
     this.#cancelOf(connection, RECEIVE);
   }
 
-  send(connection: number, message: number): number {
+  send(connection: number, message: number, single: number, byteLength: number): number {
     this.#states[connection] |= SENDING;
+    // Without a message to read the kernel has less to do; a length has 32 bits there.
+    const isSingle = single !== 0 && byteLength < SINGLE_BYTES_MAX;
     this.#ring.push(
-      HEADS.send,
+      isSingle ? HEADS.send : HEADS.sendMessage,
       connection,
-      message,
-      1,
+      isSingle ? single : message,
+      isSingle ? byteLength : 1,
       SOCKET.MSG_NOSIGNAL,
       connection | SEND << KIND_SHIFT,
       this.generations[connection],
@@ -230,9 +260,6 @@ export class UringDriver implements Driver {
     this.#open++;
     this.#states[connection] = OPEN;
     this.#nextGeneration(connection);
-    if (this.#open >= this.connectionsMax && this.#isAccepting) {
-      this.#cancel(ACCEPT << KIND_SHIFT, 0);
-    }
     this.#events.opened(connection);
   }
 
@@ -250,11 +277,11 @@ export class UringDriver implements Driver {
     this.generations[connection] = (this.generations[connection] + 1) & 0xf_ffff;
   }
 
-  #startAccept(): void {
-    if (this.#isAccepting || !this.#isAcceptWanted || this.#open >= this.connectionsMax) return;
-    this.#isAccepting = true;
+  #startAccept(isMultishot: boolean): void {
+    this.#accepting++;
+    this.#isMultishot = isMultishot;
     this.#ring.push(
-      HEADS.accept,
+      isMultishot ? HEADS.acceptAll : HEADS.accept,
       this.#listener,
       0,
       0,
