@@ -4,7 +4,8 @@
  * @module
  */
 import { chooseMemory } from "./memory_source.ts";
-import { listenerThread } from "./native/mod.ts";
-import { createFastRoutes } from "./transports/mod.ts";
+// Not by way of the rooms: a thread that loads only what it runs starts sooner, and takes 5 MB less.
+import { listenerThread } from "./native/listener_thread.ts";
+import { createFastRoutes } from "./transports/fast_routes.ts";
 
 listenerThread((context) => createFastRoutes(context, chooseMemory().source));

@@ -1,5 +1,5 @@
-import { type MemoryHandle, type MemorySource, sharedMemorySource } from "./catalogue/mod.ts";
-import { mapMemory, MappedMemory, mappedMemoryProblem } from "./native/mod.ts";
+import { type MemoryHandle, type MemorySource, sharedMemorySource } from "./catalogue/memory.ts";
+import { mapMemory, MappedMemory, mappedMemoryProblem } from "./native/mapped_memory.ts";
 
 /** Where the catalogue's memory comes from on this host. */
 export interface ChosenMemory {

@@ -7,46 +7,22 @@ import {
 } from "../domain/mod.ts";
 import { Turns } from "../event_loop.ts";
 import { Arena } from "./arena.ts";
+import { compressBlock } from "./block_compressor.ts";
 import { Columns, type EventPlace } from "./columns.ts";
 import {
   BlockLevel,
-  compressBlock,
   CompressedBlocks,
   type CopiedRun,
   cutBlocks,
   takeOver,
 } from "./compressed_blocks.ts";
 import { EventTable, ID_IN_TEXT, RECORD_HEADER_BYTES } from "./event_table.ts";
+import { type EditionDescriptor, memoriesOf } from "./edition_descriptor.ts";
 import { BUILD_STEP, MEMORY_SLACK } from "./limits.ts";
 import { MergedColumns } from "./merged_columns.ts";
 import { giveBack, type MemoryHandle, type MemorySource, textOf } from "./memory.ts";
 import { MemoryPool } from "./memory_pool.ts";
 import { NumberList } from "./number_list.ts";
-
-/** What an edition is made of: numbers only, so that it can be told to another thread. */
-export interface EditionDescriptor {
-  version: number;
-  /** Visible events. */
-  size: number;
-  /** All events, the hidden ones included. */
-  events: number;
-  /** Bytes of all fragments. */
-  fragmentBytes: number;
-  /** How far an end lies before its start at the most; 0 in a sane catalogue. */
-  inversion: number;
-  /** Compressed blocks of each size. */
-  blockCounts: number[];
-  /** Places of the table of events. */
-  places: number;
-  /** Memory by its id. */
-  columns: number;
-  table: number;
-  blocks: number;
-  /** The segments of the arena of records; 0 where there is none. */
-  records: number[];
-  /** The segments of the arena of compressed blocks; 0 where there is none. */
-  compressed: number[];
-}
 
 /** An edition that was built, as its thread announces it. */
 export interface BuiltEdition {
@@ -416,12 +392,6 @@ export class EditionBuilder implements Builder {
     this.#last = parts;
     return { descriptor, ...this.#memory.announce(memoriesOf(descriptor)), added, changed };
   }
-}
-
-/** The memory that an edition lies in, by id. */
-export function memoriesOf(descriptor: EditionDescriptor): number[] {
-  const { columns, table, blocks, records, compressed } = descriptor;
-  return [columns, table, blocks, ...records, ...compressed].filter((id) => id !== 0);
 }
 
 /** An event's piece of an answer: its JSON and a comma. */

@@ -1,5 +1,6 @@
-import { type DateRange, decodeEvent, type Event } from "../domain/mod.ts";
-import { type EditionDescriptor, memoriesOf } from "./builder.ts";
+import { decodeEvent } from "../domain/event_codec.ts";
+import type { DateRange, Event } from "../domain/mod.ts";
+import { type EditionDescriptor, memoriesOf } from "./edition_descriptor.ts";
 import { Columns, ID_BYTES } from "./columns.ts";
 import { CompressedBlocks } from "./compressed_blocks.ts";
 import { type Cursor, encodeCursor } from "./cursor.ts";

@@ -13,5 +13,6 @@ export * from "./builder_thread.ts";
 export * from "./catalogue.ts";
 export * from "./cursor.ts";
 export * from "./edition.ts";
+export * from "./edition_descriptor.ts";
 export * from "./gather_list.ts";
 export * from "./memory.ts";

@@ -1,4 +1,5 @@
-import { type Builder, type BuiltEdition, type EditionDescriptor, memoriesOf } from "./builder.ts";
+import type { Builder, BuiltEdition } from "./builder.ts";
+import { type EditionDescriptor, memoriesOf } from "./edition_descriptor.ts";
 import { Edition } from "./edition.ts";
 import { EDITIONS_PINNED_MAX } from "./limits.ts";
 import type { Memory, MemorySource } from "./memory.ts";

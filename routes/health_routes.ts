@@ -1,4 +1,5 @@
 import { HttpError } from "./http_error.ts";
+import { HEALTH_HEADERS, healthText } from "./health_answer.ts";
 import { bodyReply, jsonReply } from "./reply.ts";
 import { type Route, route } from "./route.ts";
 import { ERROR, objectSchema } from "./schemas.ts";
@@ -9,18 +10,6 @@ export interface Check {
   isPassing: boolean;
   /** What an operator would want to know of it. */
   detail: string;
-}
-
-/** The header fields of a healthy answer, by name. */
-export const HEALTH_HEADERS = {
-  "content-type": "application/json",
-  "cache-control": "no-store",
-} as const;
-
-/** The body of a healthy answer; ASCII. */
-export function healthText(version: string, startedAt: number): string {
-  const uptime = Math.floor((Date.now() - startedAt) / 1_000);
-  return JSON.stringify({ status: "healthy", version, uptime_seconds: uptime });
 }
 
 /**

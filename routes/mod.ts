@@ -17,6 +17,5 @@ export * from "./openapi.ts";
 export * from "./query.ts";
 export * from "./reply.ts";
 export * from "./route.ts";
-export * from "./search_query.ts";
 export * from "./search_route.ts";
 export * from "./stream_route.ts";

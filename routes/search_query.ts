@@ -1,5 +1,8 @@
-import { type Cursor, decodeCursor, type SearchQuery } from "../catalogue/mod.ts";
-import { DateRangeError, daysFromDate, parseDateRange, SECONDS_PER_DAY } from "../domain/mod.ts";
+// Not by way of the rooms: the listener's threads load this, and should load no more than it needs.
+import { type Cursor, decodeCursor } from "../catalogue/cursor.ts";
+import type { SearchQuery } from "../catalogue/mod.ts";
+import { DateRangeError, parseDateRange } from "../domain/date_range.ts";
+import { daysFromDate, SECONDS_PER_DAY } from "../domain/local_date_time.ts";
 import { invalidParameter } from "./http_error.ts";
 import { decodeQueryText, wholeNumber } from "./query.ts";
 import { PAGE_EVENTS_MAX } from "./limits.ts";

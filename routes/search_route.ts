@@ -1,20 +1,11 @@
 import { ifNoneMatch } from "@std/http/etag";
-import { acceptsEncodings } from "@std/http/negotiation";
-import {
-  type Catalogue,
-  type Coding,
-  type Edition,
-  type SearchQuery,
-  streamAnswer,
-} from "../catalogue/mod.ts";
+import { type Catalogue, type SearchQuery, streamAnswer } from "../catalogue/mod.ts";
 import { HttpError } from "./http_error.ts";
 import { ANSWER_JOINED_BYTES_MAX, ANSWER_KEPT_BYTES_MIN, TARGET_CHARACTERS_MAX } from "./limits.ts";
 import { type Route, route } from "./route.ts";
 import { dataSchema, ERROR, objectSchema, SEARCH_RESULT } from "./schemas.ts";
+import { acceptedCoding, searchHeaders } from "./search_headers.ts";
 import { parseSearchQuery, SEARCH_PARAMETERS } from "./search_query.ts";
-
-/** How long a client may use an answer without asking again. */
-const CACHE_CONTROL = "public, max-age=5";
 
 const encoder = new TextEncoder();
 /** Room for any query that comes this far. */
@@ -87,39 +78,4 @@ export function searchRoute(catalogue: Catalogue): Route {
       return { status: 200, headers: replyHeaders, body, length };
     },
   });
-}
-
-/** The coding that a client would have, by its Accept-Encoding (RFC 9110 section 12.5.3). */
-export function acceptedCoding(accepted: string | null): Coding {
-  if (accepted === null) return "identity";
-  const codings = accepted.toLowerCase();
-  if (!codings.includes("gzip")) return "identity";
-  if (codings === "gzip") return "gzip";
-  const headers = new Headers({ "accept-encoding": codings });
-  return acceptsEncodings({ headers } as Request, "gzip", "identity") === "gzip"
-    ? "gzip"
-    : "identity";
-}
-
-/** The header fields of an answer to a search, by name. */
-export function searchHeaders(edition: Edition, coding: Coding): Record<string, string> {
-  const { etag, versionText } = edition;
-  if (coding === "identity") {
-    return {
-      "content-type": "application/json",
-      "etag": etag,
-      "cache-control": CACHE_CONTROL,
-      "vary": "accept-encoding",
-      "x-catalogue-version": versionText,
-    };
-  }
-  return {
-    "content-type": "application/json",
-    "content-encoding": "gzip",
-    // Weak (RFC 9110 section 8.8.1): the same events, not always compressed to the same bytes.
-    "etag": `W/${etag}`,
-    "cache-control": CACHE_CONTROL,
-    "vary": "accept-encoding",
-    "x-catalogue-version": versionText,
-  };
 }

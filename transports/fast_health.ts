@@ -1,5 +1,10 @@
-import { type FastAnswer, type FastRequest, type FastRoute, HeadTemplate } from "../native/mod.ts";
-import { HEALTH_HEADERS, healthText } from "../routes/mod.ts";
+import {
+  type FastAnswer,
+  type FastRequest,
+  type FastRoute,
+  HeadTemplate,
+} from "../native/fast_route.ts";
+import { HEALTH_HEADERS, healthText } from "../routes/health_answer.ts";
 import type { RequestIds } from "./request_ids.ts";
 import type { RequestLog } from "./request_log.ts";
 

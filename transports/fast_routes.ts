@@ -1,4 +1,5 @@
-import { GatherList, type MemorySource } from "../catalogue/mod.ts";
+import { GatherList } from "../catalogue/gather_list.ts";
+import type { MemorySource } from "../catalogue/mod.ts";
 import type { ThreadContext, ThreadRoutes } from "../native/mod.ts";
 import type { EditionMessage } from "./edition_shares.ts";
 import { FastHealth } from "./fast_health.ts";

@@ -1,7 +1,14 @@
 import { ifNoneMatch } from "@std/http/etag";
 import type { Coding, GatherList, SearchQuery } from "../catalogue/mod.ts";
-import { type FastAnswer, type FastRequest, type FastRoute, HeadTemplate } from "../native/mod.ts";
-import { acceptedCoding, HttpError, parseSearchQuery, searchHeaders } from "../routes/mod.ts";
+import {
+  type FastAnswer,
+  type FastRequest,
+  type FastRoute,
+  HeadTemplate,
+} from "../native/fast_route.ts";
+import { HttpError } from "../routes/http_error.ts";
+import { acceptedCoding, searchHeaders } from "../routes/search_headers.ts";
+import { parseSearchQuery } from "../routes/search_query.ts";
 import type { RequestIds } from "./request_ids.ts";
 import type { RequestLog } from "./request_log.ts";
 import type { ThreadEdition, ThreadEditions } from "./thread_editions.ts";

@@ -1,4 +1,5 @@
-import { Edition, type Memory, type MemorySource } from "../catalogue/mod.ts";
+import { Edition } from "../catalogue/edition.ts";
+import type { Memory, MemorySource } from "../catalogue/mod.ts";
 import type { ReleasedMemory } from "../native/mod.ts";
 import type { EditionMessage, EditionReleased } from "./edition_shares.ts";
 
