@@ -16,6 +16,7 @@ const LF = 10, CR = 13, SEMICOLON = 59, TAB = 9, SPACE = 32;
 /** What the next byte is part of. */
 type State =
   | "size"
+  | "size space"
   | "extension"
   | "size line feed"
   | "data"
@@ -88,6 +89,14 @@ export class ChunkedDecoder {
       case "size":
         this.#takeSize(byte);
         return;
+      case "size space":
+        // "Bad whitespace", to be accepted before an extension (RFC 9112 section 7.1.1).
+        if (byte === SEMICOLON) this.#state = "extension";
+        else if (byte === CR) this.#state = "size line feed";
+        else if (byte !== SPACE && byte !== TAB || ++this.#lineBytes > CHUNK_LINE_BYTES_MAX) {
+          throw new ChunkedError(400, "the size of a chunk is no hexadecimal number");
+        }
+        return;
       case "extension":
         if (++this.#lineBytes > CHUNK_LINE_BYTES_MAX) {
           throw new ChunkedError(400, `the line of a chunk has over ${CHUNK_LINE_BYTES_MAX} bytes`);
@@ -135,8 +144,8 @@ export class ChunkedDecoder {
     }
     if (this.#digits === 0) throw new ChunkedError(400, "a chunk begins with its size");
     if (byte === CR) this.#state = "size line feed";
-    // Blanks before an extension are "bad whitespace", to be accepted (RFC 9112 section 7.1.1).
-    else if (byte === SEMICOLON || byte === SPACE || byte === TAB) this.#state = "extension";
+    else if (byte === SEMICOLON) this.#state = "extension";
+    else if (byte === SPACE || byte === TAB) this.#state = "size space";
     else throw new ChunkedError(400, "the size of a chunk is no hexadecimal number");
   }
 

@@ -85,7 +85,7 @@ interface Waiting {
 interface Exchange {
   readonly generation: number;
   readonly keepsAlive: boolean;
-  readonly isOld: boolean;
+  readonly isHead: boolean;
   /** Takes the body apart; `null` with Content-Length. */
   readonly chunks: ChunkedDecoder | null;
   /** Bytes of the body that are still to come; with chunks, that may come at most. */
@@ -393,7 +393,7 @@ export class ConnectionCore implements DriverEvents {
         return at;
       }
       if (end < 0) {
-        this.#refuse(connection, -end, parser.refusalCode, parser.refusalText);
+        this.#refuse(connection, -end, parser.refusalCode, parser.refusalText, parser.isHead);
         return to;
       }
       const isFast = parser.contentLength <= 0 && !parser.isChunked &&
@@ -465,13 +465,13 @@ export class ConnectionCore implements DriverEvents {
     const parser = this.#parser;
     const { contentLength, isChunked } = parser;
     if (contentLength > this.#options.bodyBytesMax) {
-      this.#refuse(connection, 413, "content_too_large", this.#bodyTooLong());
+      this.#refuse(connection, 413, "content_too_large", this.#bodyTooLong(), parser.isHead);
       return;
     }
     const exchange: Exchange = {
       generation: this.#driver.generations[connection],
       keepsAlive: parser.keepsAlive,
-      isOld: parser.minorVersion === 0,
+      isHead: parser.isHead,
       chunks: isChunked ? new ChunkedDecoder() : null,
       remaining: isChunked ? this.#options.bodyBytesMax : Math.max(0, contentLength),
       isBodyDone: !isChunked && contentLength <= 0,
@@ -578,7 +578,7 @@ export class ConnectionCore implements DriverEvents {
     this.#endExchange(connection);
     this.#options.tell({ kind: "gone", connection, generation: exchange.generation });
     this.#states[connection] = READING;
-    this.#refuse(connection, status, code, text);
+    this.#refuse(connection, status, code, text, exchange.isHead);
     this.#begin(connection, this.#slots.finish());
   }
 
@@ -751,7 +751,8 @@ export class ConnectionCore implements DriverEvents {
       (!exchange.isBodyDone &&
         (exchange.chunks === null ? exchange.remaining > BODY_DISCARDED_BYTES_MAX : false))
     ) {
-      this.#flags[connection] |= exchange.isBodyDone ? CLOSE_AFTER : LINGER_AFTER;
+      const hasMore = !exchange.isBodyDone || this.#waiting[connection] !== null;
+      this.#flags[connection] |= hasMore ? LINGER_AFTER : CLOSE_AFTER;
       this.#finishExchange(connection, exchange);
       return;
     }
@@ -780,7 +781,13 @@ export class ConnectionCore implements DriverEvents {
   }
 
   /** Writes a refusal; the connection ends after it, in a way that lets the client read it. */
-  #refuse(connection: number, status: number, code: string, text: string): void {
+  #refuse(
+    connection: number,
+    status: number,
+    code: string,
+    text: string,
+    isHead: boolean,
+  ): void {
     const slots = this.#slots;
     if (!slots.isOpen) slots.open();
     slots.isHead = false;
@@ -788,7 +795,7 @@ export class ConnectionCore implements DriverEvents {
     slots.writeText(
       `HTTP/1.1 ${status} ${REASONS[status] ?? "Error"}\r\ndate: ${httpDate(Date.now())}\r\n` +
         "content-type: application/json\r\ncache-control: no-store\r\nconnection: close\r\n" +
-        `content-length: ${body.length}\r\n\r\n${body}`,
+        `content-length: ${body.length}\r\n\r\n${isHead ? "" : body}`,
     );
     this.#flags[connection] |= CLOSE_AFTER | LINGER_AFTER;
     this.#statistics.refused(status);
@@ -877,7 +884,7 @@ export class ConnectionCore implements DriverEvents {
   }
 
   #timeOut(connection: number, text: string): void {
-    this.#refuse(connection, 408, "request_timeout", text);
+    this.#refuse(connection, 408, "request_timeout", text, false);
     this.#begin(connection, this.#slots.finish());
   }
 

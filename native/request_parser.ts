@@ -4,7 +4,7 @@ import { FIELDS_MAX, HEAD_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "
 export const INCOMPLETE = -1;
 
 // Classes of bytes, as bits of a table. A lookup costs less than two comparisons.
-const TOKEN = 1, VALUE = 2, TARGET = 4, HOST = 8, DIGIT = 16;
+const TOKEN = 1, VALUE = 2, TARGET = 4, HOST = 8, DIGIT = 16, ADDRESS = 32, HEX = 64;
 const CLASS = new Uint8Array(256);
 for (let byte = 0x21; byte < 0x7f; byte++) CLASS[byte] |= VALUE | TARGET;
 // obs-text, space and tab are part of a field value (RFC 9110 section 5.5).
@@ -15,16 +15,21 @@ const ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 // RFC 9110 section 5.6.2
 for (const character of ALPHANUMERIC + "!#$%&'*+-.^_`|~") CLASS[character.charCodeAt(0)] |= TOKEN;
 // uri-host [ ":" port ] (RFC 9110 section 7.2, RFC 3986 section 3.2.2)
-for (const character of ALPHANUMERIC + "-._~%!$&'()*+,;=:[]") {
-  CLASS[character.charCodeAt(0)] |= HOST;
-}
+for (const character of ALPHANUMERIC + "-._~!$&'()*+,;=") CLASS[character.charCodeAt(0)] |= HOST;
+// Between the brackets of an address.
+for (const character of ALPHANUMERIC + ":.") CLASS[character.charCodeAt(0)] |= ADDRESS;
+// A fragment never leaves its client (RFC 9110 section 4.2.5).
+CLASS[0x23] &= ~TARGET;
 for (const character of "0123456789") CLASS[character.charCodeAt(0)] |= DIGIT;
+for (const character of "0123456789ABCDEFabcdef") CLASS[character.charCodeAt(0)] |= HEX;
 
 const TAB = 9, LF = 10, CR = 13, SPACE = 32, ASTERISK = 42, COMMA = 44, SLASH = 47, COLON = 58;
 const LETTER_G = 71, LETTER_E = 69, LETTER_T = 84, LETTER_H = 72, LETTER_A = 65, LETTER_D = 68;
 const LETTER_P = 80, DOT = 46, ZERO = 48, ONE = 49;
+const PERCENT = 37, BRACKET = 91, CLOSING_BRACKET = 93;
 
-const decoder = new TextDecoder("latin1");
+/** Characters that are made of bytes in one call; more would not fit the stack. */
+const CHARACTERS_MAX = 8_192;
 
 /**
  * Reads the head of an HTTP/1.x request from bytes, in one pass and without allocating: what it found is in its
@@ -86,6 +91,7 @@ export class RequestParser {
    */
   parse(bytes: Uint8Array, from: number, to: number): number {
     this.bytes = bytes;
+    this.isGet = this.isHead = false;
     let i = from;
     // An empty line before a request is ignored (RFC 9112 section 2.2).
     while (i < to && bytes[i] === CR) {
@@ -141,11 +147,8 @@ export class RequestParser {
     this.keepsAlive = this.minorVersion === 1;
     this.fieldCount = 0;
     this.contentLength = -1;
-    this.isChunked =
-      this.expectsContinue =
-      this.#hasHost =
-      this.#hasTransferEncoding =
-        false;
+    this.isChunked = this.expectsContinue = false;
+    this.#hasHost = this.#hasTransferEncoding = this.#closes = false;
     const limit = from + HEAD_BYTES_MAX;
     for (;;) {
       if (i > limit) return this.#headTooLarge();
@@ -230,7 +233,14 @@ export class RequestParser {
 
   /** Bytes as text, each a character. */
   text(start: number, end: number): string {
-    return decoder.decode(this.bytes.subarray(start, end));
+    // Not by a decoder: what they call latin1 is windows-1252.
+    if (end - start <= CHARACTERS_MAX) {
+      return String.fromCharCode.apply(
+        null,
+        this.bytes.subarray(start, end) as unknown as number[],
+      );
+    }
+    return this.text(start, start + CHARACTERS_MAX) + this.text(start + CHARACTERS_MAX, end);
   }
 
   /** All fields as text. */
@@ -288,12 +298,9 @@ export class RequestParser {
         if (!isName(bytes, name, "host")) return 0;
         if (this.#hasHost) return this.#refuse(400, "bad_request", "Host is given twice");
         this.#hasHost = true;
-        for (let k = start; k < end; k++) {
-          if ((CLASS[bytes[k]] & HOST) === 0) {
-            return this.#refuse(400, "bad_request", "Host is no host and port");
-          }
-        }
-        return 0;
+        return isHost(bytes, start, end)
+          ? 0
+          : this.#refuse(400, "bad_request", "Host is no host and port");
       case 6:
         if (!isName(bytes, name, "expect")) return 0;
         if (!isText(bytes, start, end, "100-continue")) {
@@ -360,7 +367,8 @@ export class RequestParser {
       this.isChunked = true;
       return 0;
     }
-    const codings = this.text(start, end).toLowerCase().split(",").map((coding) => coding.trim());
+    const codings = this.text(start, end).toLowerCase().split(",")
+      .map((coding) => coding.replace(/^[ \t]+|[ \t]+$/g, ""));
     if (codings.indexOf("chunked") !== codings.length - 1 || codings.includes("")) {
       return this.#refuse(400, "bad_request", "Transfer-Encoding does not end with one chunked");
     }
@@ -385,10 +393,15 @@ export class RequestParser {
       return this.#refuse(400, "bad_request", "a request has a Host");
     }
     const first = this.bytes[this.targetStart];
-    if (first !== SLASH && !this.#isOtherForm(first)) {
-      return this.#refuse(400, "bad_request", "a target begins with a slash");
+    const isOrigin = first === SLASH && (this.isGet || this.isHead || !this.#isConnect());
+    if (!isOrigin && !this.#isOtherForm(first)) {
+      return this.#refuse(400, "bad_request", "the target does not fit the method");
     }
     return end;
+  }
+
+  #isConnect(): boolean {
+    return this.text(this.methodStart, this.methodEnd) === "CONNECT";
   }
 
   /** RFC 9112 sections 3.2.2 to 3.2.4 */
@@ -428,6 +441,28 @@ export class RequestParser {
 /** An ASCII letter in lower case; other token characters but "^" and "_" stay what they are, and nobody asks for those. */
 function lower(byte: number): number {
   return byte >= 65 && byte <= 90 ? byte | 32 : byte;
+}
+
+/** uri-host [ ":" port ], or nothing. */
+function isHost(bytes: Uint8Array, start: number, end: number): boolean {
+  let i = start;
+  if (bytes[i] === BRACKET && i < end) {
+    i++;
+    while (i < end && (CLASS[bytes[i]] & ADDRESS) !== 0) i++;
+    if (i === end || bytes[i] !== CLOSING_BRACKET || i === start + 1) return false;
+    i++;
+  } else {
+    for (; i < end; i++) {
+      if ((CLASS[bytes[i]] & HOST) !== 0) continue;
+      if (bytes[i] !== PERCENT) break;
+      if (i + 2 >= end || (CLASS[bytes[i + 1]] & CLASS[bytes[i + 2]] & HEX) === 0) return false;
+      i += 2;
+    }
+  }
+  if (i === end) return true;
+  if (bytes[i++] !== COLON) return false;
+  while (i < end && (CLASS[bytes[i]] & DIGIT) !== 0) i++;
+  return i === end;
 }
 
 function isName(bytes: Uint8Array, at: number, name: string): boolean {

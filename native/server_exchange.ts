@@ -211,7 +211,7 @@ export class ServerExchange {
       const length = status === 204 || status === 304 || status < 200 || method === "HEAD"
         ? given
         : given ?? "0";
-      await this.#sendLast(this.#head(response, length, false));
+      await this.#sendLast(this.#head(response, length, false), response);
       return;
     }
     const reader = body.getReader();
@@ -220,7 +220,7 @@ export class ServerExchange {
     });
     const first = await reader.read();
     if (first.done) {
-      await this.#sendLast(this.#head(response, "0", false));
+      await this.#sendLast(this.#head(response, "0", false), response);
       return;
     }
     const second = reader.read();
@@ -229,7 +229,7 @@ export class ServerExchange {
     const next = given === null ? await withinTurn(second) : undefined;
     if (next?.done === true) {
       const head = this.#head(response, String(first.value.length), false);
-      await this.#sendLast(joined(head, first.value));
+      await this.#sendLast(joined(head, first.value), response);
       return;
     }
     await this.#stream(response, given, first.value, second, reader);
@@ -267,7 +267,7 @@ export class ServerExchange {
     if (left > 0 && left !== Infinity) {
       throw new TypeError(`the body has ${left} bytes less than its Content-Length`);
     }
-    const isClosing = length === null && !isChunked;
+    const isClosing = length === null && !isChunked || this.#endsConnection(response);
     await this.#sendBytes(
       isChunked ? LAST_CHUNK : NO_BYTES,
       SEND_LAST | (isClosing ? SEND_CLOSE : 0),
@@ -298,8 +298,8 @@ export class ServerExchange {
       /\bclose\b/i.test(response.headers.get("connection") ?? "");
   }
 
-  async #sendLast(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#sendBytes(bytes, SEND_LAST);
+  async #sendLast(bytes: Uint8Array<ArrayBuffer>, response: Response): Promise<void> {
+    await this.#sendBytes(bytes, SEND_LAST | (this.#endsConnection(response) ? SEND_CLOSE : 0));
   }
 
   /** @returns False when the client is gone */
