@@ -3,27 +3,29 @@
  * Prints its port. A line "publish" on standard input has it publish editions with 1 % of the events changed, one as
  * soon as the last one is out; "stop" ends that, and it prints how many milliseconds each took. It ends when standard
  * input does.
- * `deno run --allow-net --allow-env --allow-read --allow-sys --allow-ffi bench/catalogue_server.ts EVENTS`
+ * `deno run --allow-net --allow-env --allow-read --allow-sys --allow-ffi bench/catalogue_server.ts EVENTS [TRANSPORT]`
  *
  * @module
  */
 import { Catalogue } from "../catalogue/mod.ts";
 import { builderStarter } from "../catalogue_thread.ts";
 import { chooseMemory } from "../memory_source.ts";
-import { type AnsweredRequest, createApp, searchRoute } from "../routes/mod.ts";
-import { serveDeno } from "../transports/mod.ts";
+import { type AnsweredRequest, BODY_BYTES_MAX, createApp, searchRoute } from "../routes/mod.ts";
+import { type NativeServer, openPublicServer } from "../transports/mod.ts";
 import { readSettings } from "../settings.ts";
-import { Metrics } from "../telemetry/mod.ts";
+import { DURATION_BUCKETS, Metrics } from "../telemetry/mod.ts";
 import { CHANGE_SETS, changedEvents, rangeEvents, toLines } from "./range_events.ts";
 
 const count = Number(Deno.args[0]);
-const settings = readSettings([], () => undefined);
+const settings = readSettings(["--transport", Deno.args[1] ?? "deno"], () => undefined);
+let native: NativeServer | null = null;
 const { source } = chooseMemory();
 const catalogue = new Catalogue({
   storeId: "bench",
   policy: "latest",
   source,
   startBuilder: builderStarter("latest", source),
+  onPublish: (edition) => native?.publish(edition),
 });
 await catalogue.publish({
   version: 1,
@@ -46,19 +48,31 @@ const metrics = new Metrics([...routes.map(({ path }) => path), "unknown"], () =
   bytes: catalogue.byteLength,
   ageSeconds: null,
 }));
-const server = serveDeno({
+const onFailure = (error: Error) => {
+  throw error;
+};
+const opened = await openPublicServer({
+  ...settings,
   hostname: "127.0.0.1",
   port: 0,
+  threads: 1,
+  connectionsMax: 1_000,
+  bodyTimeoutMs: settings.requestTimeoutMs,
+  bodyBytesMax: BODY_BYTES_MAX,
+  durationBounds: DURATION_BUCKETS,
+  module: new URL("../listener_worker.ts", import.meta.url),
+  data: { version: "bench", startedAt: 0, ...settings },
   handler: createApp({
     routes,
     requestTimeoutMs: settings.requestTimeoutMs,
     onAnswered: observeRequest,
   }),
-  onFailure: (error) => {
-    throw error;
-  },
+  onLogged: ({ url }) => onFailure(new Error(`${url} is logged`)),
+  onFailure,
 });
-console.log(JSON.stringify({ port: server.port }));
+native = opened.native;
+native?.publish(catalogue.edition!);
+console.log(JSON.stringify({ port: opened.server.port }));
 
 let isPublishing = false;
 let publishing: Promise<void> = Promise.resolve();

@@ -1,5 +1,5 @@
 /**
- * Random one-day ranges over 100,000 events: Marquee on Deno.serve beside a Deno.serve that sends a constant of the
+ * Random one-day ranges over 100,000 events: Marquee on each of its transports beside a Deno.serve that sends a constant of the
  * same size, one that filters and one that searches an array for Response.json, and fasthttp (Go) with json.Marshal
  * and with fragments; then compressed answers beside compressing each. One run, server and client on a core each,
  * medians of interleaved rounds. First of all, every server must give the same answers. Needs wrk and taskset, and go
@@ -9,6 +9,7 @@
  * @module
  */
 import { checkAnswers } from "./checked_answers.ts";
+import { transportProblem } from "../native/mod.ts";
 import { MeasuredProcess, median } from "./measured_process.ts";
 import {
   EVENTS,
@@ -45,6 +46,12 @@ const COLUMNS = [
 
 type Coding = "identity" | "gzip";
 
+const TRANSPORTS = [
+  { transport: "uring", name: "io_uring" },
+  { transport: "epoll", name: "epoll" },
+  { transport: "deno", name: "Deno.serve" },
+] as const;
+
 /** A server that listens. */
 interface Running {
   process: MeasuredProcess;
@@ -73,8 +80,18 @@ await Deno.writeTextFile(results, toResultsJson(events));
 
 const contenders: Contender[] = [];
 const hashes = new Set<string>();
-const marquee = await start([...START_FLAGS, here("catalogue_server.ts"), String(count)]);
-await contend("Marquee", marquee);
+const runningOn = new Map<string, Running>();
+for (const { transport, name } of TRANSPORTS) {
+  const problem = transport === "deno" ? null : transportProblem(transport);
+  if (problem !== null) {
+    console.log(`left out: ${problem}`);
+    continue;
+  }
+  const flags = [...START_FLAGS, here("catalogue_server.ts"), String(count), transport];
+  const running = await start(flags);
+  runningOn.set(transport, running);
+  await contend(`Marquee, ${name}`, running);
+}
 await contend("Deno.serve, array with an index", await startDenoPeer("index"));
 await contend("Deno.serve, array filtered", await startDenoPeer("filter"));
 const fasthttp = await buildFasthttp();
@@ -83,7 +100,10 @@ if (fasthttp !== null) {
   await contend("fasthttp, json.Marshal", await startGo(fasthttp, ofFile));
   await contend("fasthttp, fragments", await startGo(fasthttp, [...ofFile, "-fragments"]));
 }
-await contend("Marquee", marquee, "gzip");
+for (const { transport, name } of TRANSPORTS) {
+  const running = runningOn.get(transport);
+  if (running !== undefined) await contend(`Marquee, ${name}`, running, "gzip");
+}
 await contend("Deno.serve, gzipSync a request", await startDenoPeer("index", "gzip"), "gzip");
 if (hashes.size !== 1) throw new Error("the servers disagree, though each passed its check");
 await addConstants("identity");

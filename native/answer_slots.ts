@@ -329,6 +329,11 @@ export class AnswerSlots implements FastAnswer {
     this.release(this.finish());
   }
 
+  /** Unmaps it; nothing may be in flight. */
+  free(): void {
+    this.#memory.free();
+  }
+
   /** Gives memory that a rush of answers needed back to the system, when there are none. */
   shrink(): void {
     if (this.inUse > 0 || this.#touched <= SLOTS_KEPT) return;

@@ -19,11 +19,15 @@ export class MonotonicClock {
     this.#pointer = Deno.UnsafePointer.create(BigInt(memory.address));
   }
 
-  /** Milliseconds since the system was started. */
-  now(): number {
+  /** What was read last: milliseconds since the system was started. A result would be allocated, this is not. */
+  readonly milliseconds = new Float64Array(1);
+
+  /** Reads the clock. */
+  read(): void {
     this.#gettime(CLOCK_MONOTONIC, this.#pointer);
     const words = this.#words;
     // Seconds fit 32 bits for 136 years, nanoseconds always do.
-    return words[TIMESPEC.tv_sec / 4] * 1_000 + words[TIMESPEC.tv_nsec / 4] / 1_000_000;
+    this.milliseconds[0] = words[TIMESPEC.tv_sec / 4] * 1_000 +
+      words[TIMESPEC.tv_nsec / 4] / 1_000_000;
   }
 }

@@ -151,9 +151,9 @@ export class ConnectionCore implements DriverEvents {
   readonly #spare: Uint8Array[] = [];
 
   readonly #clock = new MonotonicClock();
-  #now = this.#clock.now();
-  #turnStart = this.#now;
-  #nextTick = this.#now + TICK_MS;
+  #now = 0;
+  #turnStart = 0;
+  #nextTick = 0;
   /** The connection whose requests are being read. */
   #reading = NOTHING;
   #nextComplaint = 0;
@@ -164,6 +164,9 @@ export class ConnectionCore implements DriverEvents {
   /** @param makeDriver Makes the driver, given what it tells */
   constructor(options: CoreOptions, makeDriver: (events: DriverEvents) => Driver) {
     this.#options = options;
+    this.#clock.read();
+    this.#now = this.#turnStart = this.#clock.milliseconds[0];
+    this.#nextTick = this.#now + TICK_MS;
     this.#routes = options.routes;
     const encoder = new TextEncoder();
     this.#paths = options.routes.map(({ path }) => encoder.encode(path));
@@ -197,14 +200,18 @@ export class ConnectionCore implements DriverEvents {
   /** Waits for what happens next, and handles it. */
   turn(): void {
     this.#driver.turn();
-    this.#statistics.endTurn(this.turnMilliseconds() / 1_000);
+    if (this.#statistics.hasAnswered) {
+      this.#clock.read();
+      this.#statistics.endTurn((this.#clock.milliseconds[0] - this.#turnStart) / 1_000);
+    }
     this.#counts[COUNT.answersInFlight] = this.#slots.inUse;
     this.#counts[COUNT.buffersLent] = this.#driver.buffersLent;
   }
 
   /** Milliseconds since the wait of this turn was over. */
   turnMilliseconds(): number {
-    return this.#clock.now() - this.#turnStart;
+    this.#clock.read();
+    return this.#clock.milliseconds[0] - this.#turnStart;
   }
 
   /** Stops accepting; answers that are in flight, and requests that are on their way, are still answered. */
@@ -261,7 +268,8 @@ export class ConnectionCore implements DriverEvents {
   // What the driver tells.
 
   begun(): void {
-    this.#now = this.#turnStart = this.#clock.now();
+    this.#clock.read();
+    this.#now = this.#turnStart = this.#clock.milliseconds[0];
     if (this.#now < this.#nextTick) return;
     this.#nextTick = this.#now + TICK_MS;
     this.#tick();

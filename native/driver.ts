@@ -67,5 +67,7 @@ export interface DriverOptions {
   /** An eventfd that wakes the thread; not the driver's to close. */
   waker: number;
   connectionsMax: number;
+  /** Milliseconds that a turn waits at the longest. */
+  tickMs: number;
   events: DriverEvents;
 }

@@ -1,7 +1,7 @@
 import { type Driver, type DriverEvents, type DriverOptions } from "./driver.ts";
 import { EPOLL_EVENT, ERRNO, EVENTS, SOCKET } from "./kernel_layout.ts";
 import { check, errno, type Libc, libc } from "./libc.ts";
-import { EPOLL_EVENTS, EPOLL_READS_MAX, EPOLL_RECEIVE_BYTES, TICK_MS } from "./limits.ts";
+import { EPOLL_EVENTS, EPOLL_READS_MAX, EPOLL_RECEIVE_BYTES } from "./limits.ts";
 import { mapMemory } from "./mapped_memory.ts";
 
 // States of a connection, as bits.
@@ -36,6 +36,7 @@ export class EpollDriver implements Driver {
   readonly #events: DriverEvents;
   readonly #listener: number;
   readonly #waker: number;
+  readonly #tickMs: number;
   readonly #epoll: number;
   readonly #libc: Libc;
   readonly #states: Uint8Array;
@@ -59,7 +60,8 @@ export class EpollDriver implements Driver {
   #lastPointer: Deno.PointerValue = null;
 
   /** @throws {SystemError} If the kernel refuses */
-  constructor({ listener, waker, connectionsMax, events }: DriverOptions) {
+  constructor({ listener, waker, connectionsMax, tickMs, events }: DriverOptions) {
+    this.#tickMs = tickMs;
     this.#events = events;
     this.#listener = listener;
     this.#waker = waker;
@@ -92,7 +94,7 @@ export class EpollDriver implements Driver {
       this.#epoll,
       this.#readyPointer,
       EPOLL_EVENTS,
-      canGoOn ? 0 : TICK_MS,
+      canGoOn ? 0 : this.#tickMs,
     );
     this.#events.begun();
     for (let i = 0; i < count; i++) {
@@ -245,7 +247,7 @@ export class EpollDriver implements Driver {
         if (code === ERRNO.EAGAIN) this.#isAcceptable = false;
         else if (code === ERRNO.EMFILE || code === ERRNO.ENFILE || code === ERRNO.ENOBUFS) {
           // There will be none for a while: what waits is looked at with the next tick.
-          this.#acceptPauseEnd = performance.now() + TICK_MS;
+          this.#acceptPauseEnd = performance.now() + this.#tickMs;
           this.#events.exhausted(code);
         } else continue;
         return;

@@ -3,6 +3,7 @@ import type { Driver, DriverOptions } from "./driver.ts";
 import { EpollDriver } from "./epoll_driver.ts";
 import { type Command, CommandKind, CommandRing, type ThreadMessage } from "./exchange.ts";
 import type { FastRoute, ReleasedMemory } from "./fast_route.ts";
+import { TICK_MS } from "./limits.ts";
 import { type StatisticsLayout, ThreadStatistics } from "./statistics.ts";
 import { UringDriver } from "./uring_driver.ts";
 
@@ -124,6 +125,7 @@ function run(
       listener: start.listener,
       waker: start.waker,
       connectionsMax: start.connectionsPerThread,
+      tickMs: TICK_MS,
       events,
     };
     return driver = start.transport === "uring"

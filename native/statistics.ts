@@ -73,6 +73,8 @@ export class ThreadStatistics {
   readonly #routeWords: number;
   /** Answers of the current turn, by route. */
   readonly #turn: Uint32Array;
+  /** Whether there were answers in this turn. */
+  hasAnswered = false;
 
   constructor(buffer: SharedArrayBuffer, layout: StatisticsLayout) {
     this.counts = new Float64Array(buffer);
@@ -92,6 +94,7 @@ export class ThreadStatistics {
     this.counts[base + (isHead ? STATUSES.length : 0) + placeOf(status)]++;
     this.counts[COUNT.requestsFast]++;
     this.#turn[route]++;
+    this.hasAnswered = true;
   }
 
   /** Counts a request that was refused. */
@@ -103,6 +106,7 @@ export class ThreadStatistics {
   /** Counts the answers of a turn, which are all sent at its end, with how long they took. */
   endTurn(seconds: number): void {
     const turn = this.#turn;
+    this.hasAnswered = false;
     const { durationBounds } = this.#layout;
     for (let route = 0; route < turn.length; route++) {
       const answers = turn[route];

@@ -8,7 +8,6 @@ import {
   RECEIVE_BUFFER_BYTES,
   RECEIVE_BUFFERS,
   SUBMISSIONS,
-  TICK_MS,
 } from "./limits.ts";
 import { mapMemory, type MappedMemory } from "./mapped_memory.ts";
 import { type BufferRing, Ring } from "./ring.ts";
@@ -85,7 +84,7 @@ export class UringDriver implements Driver {
 
   /** @throws {SystemError} If the kernel lacks something, or a limit of the process is too low */
   constructor(options: UringDriverOptions) {
-    const { listener, waker, connectionsMax, events, calls } = options;
+    const { listener, waker, connectionsMax, tickMs, events, calls } = options;
     this.#events = events;
     this.#listener = listener;
     this.#waker = waker;
@@ -103,7 +102,7 @@ export class UringDriver implements Driver {
     }
     this.#memory = mapMemory(4_096);
     new DataView(this.#memory.bytes.buffer)
-      .setBigInt64(TIMESPEC.tv_nsec, BigInt(TICK_MS) * 1_000_000n, true);
+      .setBigInt64(TIMESPEC.tv_nsec, BigInt(tickMs) * 1_000_000n, true);
     this.#readWaker();
     this.#startTimeout();
   }
