@@ -180,7 +180,12 @@ async function perform(port: number, one: ConformanceCase, run: Run): Promise<vo
       const { url } = await echoOf(client);
       assertEquals(url, "http://a.test/sentinel");
     }
-    assertEquals(await client.ending(), "closed", "how the connection ended");
+    const ending = await client.ending();
+    // Who goes on sending behind an announced end may meet a closed socket, except where it was the server's decision.
+    const mayBeReset = !one.isRefused && run.bytes.length > one.bytes.length;
+    if (!mayBeReset || ending !== "reset") {
+      assertEquals(ending, "closed", "how the connection ended");
+    }
   } finally {
     await client[Symbol.asyncDispose]();
     await writing;
@@ -195,6 +200,7 @@ async function echoOf(client: RawClient): Promise<Echo> {
 function compare(answer: RawAnswer, expected: ExpectedAnswer, one: ConformanceCase): void {
   const text = new TextDecoder().decode(answer.body);
   assertEquals(answer.status, expected.status, `status; the body is ${text.slice(0, SHOWN_BYTES)}`);
+  assertEquals(answer.minorVersion, 1, "minor version");
   for (const status of answer.interim) assertEquals(status, expected.interim, "interim answer");
   for (const name of SINGLE_FIELDS) {
     assert(fieldValues(answer, name).length <= 1, `${name} comes several times`);

@@ -290,19 +290,15 @@ export class ConnectionCore implements DriverEvents {
   received(connection: number, bytes: Uint8Array, from: number, to: number): void {
     this.#counts[COUNT.bytesReceived] += to - from;
     const state = this.#states[connection];
-    if (state === READING && this.#waiting[connection] === null) {
-      const end = this.#read(connection, bytes, from, to);
+    if ((state === READING || state === HANDLING) && this.#waiting[connection] === null) {
+      const end = this.#use(connection, bytes, from, to);
       if (end < to) this.#keep(connection, bytes, end, to);
+      this.#resume(connection);
       return;
     }
     if (state === LINGERING) {
       this.#unsent[connection] += to - from;
       if (this.#unsent[connection] > LINGER_BYTES_MAX) this.#close(connection);
-      return;
-    }
-    if (state === HANDLING && this.#waiting[connection] === null) {
-      const end = this.#readBody(connection, bytes, from, to);
-      if (end < to) this.#keep(connection, bytes, end, to);
       return;
     }
     if (state === FREE || state === CLOSING) return;
@@ -371,13 +367,31 @@ export class ConnectionCore implements DriverEvents {
   // Reading.
 
   /**
+   * Uses input for whatever the connection is at: heads, or the body of the request that is being handled.
+   *
+   * @returns Up to where the bytes were used
+   */
+  #use(connection: number, bytes: Uint8Array, from: number, to: number): number {
+    let at = from;
+    this.#reading = connection;
+    for (;;) {
+      const state = this.#states[connection], before = at;
+      if (state === READING) at = this.#read(connection, bytes, at, to);
+      else if (state === HANDLING) at = this.#readBody(connection, bytes, at, to);
+      else break;
+      if (at >= to || at === before && this.#states[connection] === state) break;
+    }
+    this.#reading = NOTHING;
+    return at;
+  }
+
+  /**
    * Answers the requests that bytes hold, as far as one send takes them.
    *
    * @returns Up to where the bytes were used
    */
   #read(connection: number, bytes: Uint8Array, from: number, to: number): number {
     let at = from;
-    this.#reading = connection;
     for (;;) {
       at = this.#answerAll(connection, bytes, at, to);
       if (!this.#slots.isOpen) break;
@@ -385,7 +399,6 @@ export class ConnectionCore implements DriverEvents {
       // Only a driver that sends at once gets further here.
       if (this.#states[connection] !== READING || at >= to) break;
     }
-    this.#reading = NOTHING;
     return at;
   }
 
@@ -617,26 +630,14 @@ export class ConnectionCore implements DriverEvents {
   #readWaiting(connection: number): void {
     const waiting = this.#waiting[connection];
     if (waiting === null) return;
-    const { bytes, start, end } = waiting;
-    const state = this.#states[connection];
-    if (state === HANDLING) {
-      waiting.start = this.#readBody(connection, bytes, start, end);
-      // The body may have been the last that was missing, and the next request be there.
-      if (this.#states[connection] === READING) {
-        this.#readWaiting(connection);
-        return;
-      }
-    } else if (state === READING) {
-      // A head that comes in crumbs is looked at when a line ends, or when it has doubled.
-      const length = end - start;
-      if (waiting.looked > 0 && length < waiting.looked * 2 && length <= HEAD_BYTES_MAX) {
-        let i = start + waiting.looked;
-        while (i < end && bytes[i] !== LF) i++;
-        if (i === end) return;
-      }
-      waiting.start = this.#read(connection, bytes, start, end);
-      waiting.looked = waiting.start === start ? length : 0;
-    }
+    const { bytes, start, end, looked } = waiting;
+    // A head that comes in crumbs is looked at when a line ends, or when it has doubled.
+    const length = end - start;
+    const isCrumb = this.#states[connection] === READING && looked > 0 && length < looked * 2 &&
+      length <= HEAD_BYTES_MAX;
+    if (isCrumb && bytes.subarray(start + looked, end).indexOf(LF) < 0) return;
+    waiting.start = this.#use(connection, bytes, start, end);
+    waiting.looked = end - waiting.start;
     this.#dropUsed(connection, waiting);
   }
 

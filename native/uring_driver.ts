@@ -17,7 +17,7 @@ import type { RingCalls } from "./ring_calls.ts";
 //   low word:   kind in bits 24 to 31, connection in bits 0 to 23
 //   high word:  generation of the connection
 const KIND_SHIFT = 24, CONNECTION_MASK = 0xff_ffff;
-const ACCEPT = 1, RECEIVE = 2, SEND = 3, CLOSE = 4, WAKE = 5, TIMEOUT = 6, IGNORED = 7;
+const ACCEPT = 1, RECEIVE = 2, SEND = 3, CLOSE = 4, WAKE = 5, TIMEOUT = 6, FINISH = 7, IGNORED = 8;
 
 // States of a connection, as bits.
 /** A receive operation is the kernel's. */
@@ -28,12 +28,19 @@ const CANCELLING = 2;
 const WANTED = 4;
 /** A send operation is the kernel's. */
 const SENDING = 8;
-/** Close when the send operation is gone. */
+/** Close when what is in flight is gone. */
 const CLOSING = 16;
 /** Not closed yet. */
 const OPEN = 32;
 /** The client's end of the stream was read. */
 const ENDED = 64;
+/**
+ * A shutdown operation is the kernel's: a thread of its own looks the descriptor up when it gets to it, which would be
+ * somebody else's if it were given out again before.
+ */
+const FINISHING = 128;
+/** What has to be over before a descriptor is closed. */
+const HOLDING = SENDING | FINISHING;
 
 /** What is longer is sent as a message. */
 const SINGLE_BYTES_MAX = 2 ** 30;
@@ -155,7 +162,11 @@ export class UringDriver implements Driver {
           // Nothing is closed while it sends, so the generation is the current one.
           states[connection] &= ~SENDING;
           this.#events.sent(connection, result);
-          if ((states[connection] & (CLOSING | SENDING)) === CLOSING) this.#startClose(connection);
+          if ((states[connection] & (CLOSING | HOLDING)) === CLOSING) this.#startClose(connection);
+          break;
+        case FINISH:
+          states[connection] &= ~FINISHING;
+          if ((states[connection] & (CLOSING | HOLDING)) === CLOSING) this.#startClose(connection);
           break;
         case ACCEPT:
           if ((flags & IO_URING.IORING_CQE_F_MORE) === 0) {
@@ -239,7 +250,16 @@ export class UringDriver implements Driver {
 
   finish(connection: number): void {
     // The kernel hands it to a thread of its own (io-wq), so it is for the rare cases.
-    this.#ring.push(HEADS.shutdown, connection, 0, SOCKET.SHUT_WR, 0, IGNORED << KIND_SHIFT, 0);
+    this.#states[connection] |= FINISHING;
+    this.#ring.push(
+      HEADS.shutdown,
+      connection,
+      0,
+      SOCKET.SHUT_WR,
+      0,
+      connection | FINISH << KIND_SHIFT,
+      this.generations[connection],
+    );
   }
 
   close(connection: number): void {
@@ -248,7 +268,7 @@ export class UringDriver implements Driver {
     this.#states[connection] = (state | CLOSING) & ~(OPEN | WANTED);
     if ((state & (RECEIVING | CANCELLING)) === RECEIVING) this.#cancelOf(connection, RECEIVE);
     if ((state & SENDING) !== 0) this.#cancelOf(connection, SEND);
-    else this.#startClose(connection);
+    if ((state & HOLDING) === 0) this.#startClose(connection);
   }
 
   [Symbol.dispose](): void {

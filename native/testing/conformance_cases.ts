@@ -647,7 +647,7 @@ refuses(
 refuses(
   "9110 15.5.14",
   "chunks that are too long together",
-  chunked(`fffe\r\n${"a".repeat(65_534)}\r\n`.repeat(2)),
+  chunked(`fffe\r\n${"a".repeat(65_534)}\r\n`.repeat(2) + "0\r\n\r\n"),
   413,
 );
 

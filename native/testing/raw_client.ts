@@ -9,6 +9,8 @@
 export interface RawAnswer {
   /** Statuses of the interim answers before it. */
   interim: number[];
+  /** 0 or 1: HTTP/1.0 or HTTP/1.1. */
+  minorVersion: number;
   status: number;
   reason: string;
   /** Names in lower case. */
@@ -67,7 +69,7 @@ const BODY_DELAY_MS = 100;
 /** For {@linkcode RawClient.answer}, when the request was not one that can be understood. */
 export const UNKNOWN_METHOD = "?";
 
-const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d) ([\t\x20-\x7e\x80-\xff]*)$/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d) ([\t\x20-\x7e\x80-\xff]*)$/;
 const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
 
 /** Bytes, one for each character, which must be below 256. */
@@ -184,7 +186,7 @@ export class RawClient implements AsyncDisposable {
   async answer(method = "GET"): Promise<RawAnswer> {
     const interim: number[] = [];
     for (;;) {
-      const { status, reason, fields } = await this.#head();
+      const { minorVersion, status, reason, fields } = await this.#head();
       if (status < 200) {
         interim.push(status);
         continue;
@@ -194,7 +196,7 @@ export class RawClient implements AsyncDisposable {
         framing = "none";
       }
       const body = await this.#body(framing, fields);
-      return { interim, status, reason, fields, body, framing };
+      return { interim, minorVersion, status, reason, fields, body, framing };
     }
   }
 
@@ -323,7 +325,7 @@ export class RawClient implements AsyncDisposable {
     throw new TooLate(`nothing came within ${this.#limitMs} ms behind ${this.#shown()}`);
   }
 
-  async #head(): Promise<Pick<RawAnswer, "status" | "reason" | "fields">> {
+  async #head(): Promise<Pick<RawAnswer, "minorVersion" | "status" | "reason" | "fields">> {
     const text = await this.#upTo("\r\n\r\n", HEAD_BYTES_MAX);
     const [statusLine, ...lines] = text.split("\r\n");
     const match = statusLine.match(STATUS_LINE);
@@ -333,7 +335,7 @@ export class RawClient implements AsyncDisposable {
       if (field === null) throw new MalformedAnswer(`no field: ${JSON.stringify(line)}`);
       return [field[1].toLowerCase(), field[2]];
     });
-    return { status: Number(match[1]), reason: match[2], fields };
+    return { minorVersion: Number(match[1]), status: Number(match[2]), reason: match[3], fields };
   }
 
   async #body(
