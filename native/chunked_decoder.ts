@@ -1,4 +1,5 @@
 import { CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX } from "./limits.ts";
+import { isTokenByte } from "./request_parser.ts";
 
 /** A chunked body that cannot be one. */
 export class ChunkedError extends Error {
@@ -12,7 +13,7 @@ export class ChunkedError extends Error {
   }
 }
 
-const LF = 10, CR = 13, SEMICOLON = 59, TAB = 9, SPACE = 32;
+const LF = 10, CR = 13, COLON = 58, SEMICOLON = 59, TAB = 9, SPACE = 32;
 /** What the next byte is part of. */
 type State =
   | "size"
@@ -50,6 +51,8 @@ export class ChunkedDecoder {
   #digits = 0;
   #lineBytes = 0;
   #trailerBytes = 0;
+  /** The name of the trailer field that is being read has ended. */
+  #hasTrailerName = false;
 
   /** Whether the body is complete. */
   get isDone(): boolean {
@@ -118,7 +121,9 @@ export class ChunkedDecoder {
         this.#digits = this.#lineBytes = 0;
         return;
       case "trailer start":
+        this.#hasTrailerName = false;
         if (byte === CR) this.#state = "end line feed";
+        else if (byte === COLON) throw new ChunkedError(400, "a trailer has no name");
         else this.#takeTrailer(byte);
         return;
       case "trailer":
@@ -153,9 +158,12 @@ export class ChunkedDecoder {
     if (++this.#trailerBytes > TRAILER_BYTES_MAX) {
       throw new ChunkedError(431, `trailers have over ${TRAILER_BYTES_MAX} bytes`);
     }
-    if (byte === CR) this.#state = "trailer line feed";
-    else if (isText(byte)) this.#state = "trailer";
-    else throw new ChunkedError(400, "a trailer is no text");
+    this.#state = "trailer";
+    if (this.#hasTrailerName) {
+      if (byte === CR) this.#state = "trailer line feed";
+      else if (!isText(byte)) throw new ChunkedError(400, "a trailer is no text");
+    } else if (byte === COLON) this.#hasTrailerName = true;
+    else if (!isTokenByte(byte)) throw new ChunkedError(400, "a trailer has a name and a colon");
   }
 }
 

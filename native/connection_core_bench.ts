@@ -25,6 +25,7 @@ class NoDriver implements Driver {
   accept(): void {}
   receive(): void {}
   pause(): void {}
+  refresh(): void {}
   send(): number {
     this.sends++;
     return LATER;

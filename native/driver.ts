@@ -16,8 +16,13 @@ export interface Driver extends Disposable {
   accept(): void;
   /** Reads from a connection, until it is paused. */
   receive(connection: number): void;
-  /** Stops reading; bytes that were already read may still come. */
+  /**
+   * Stops reading; bytes that were already read may still come. {@linkcode DriverEvents.hungUp} tells when the client
+   * closes meanwhile.
+   */
   pause(connection: number): void;
+  /** Asks the kernel anew for what there is to read, lest it has forgotten to tell. */
+  refresh(connection: number): void;
   /**
    * Sends a message (sendmsg(2)). At most one is in flight per connection.
    *
@@ -50,6 +55,8 @@ export interface DriverEvents {
    * @param isBroken Whether the connection is of no use any more; else the client may still read
    */
   ended(connection: number, isBroken: boolean): void;
+  /** The client has closed a connection that is not read from: what it sent before may still be there. */
+  hungUp(connection: number): void;
   /** A message that was to be sent later was: so many bytes, or a negative error number. */
   sent(connection: number, result: number): void;
   /** A closed connection is gone, and its number may be used again. */

@@ -116,6 +116,8 @@ export class EpollDriver implements Driver {
       this.#states[connection] &= ~QUEUED;
       if ((this.#states[connection] & (OPEN | WANTED | READABLE)) === (OPEN | WANTED | READABLE)) {
         this.#read(connection);
+      } else if ((this.#states[connection] & (OPEN | WANTED | LAST)) === (OPEN | LAST)) {
+        this.#events.hungUp(connection);
       }
     }
     again.length = 0;
@@ -132,6 +134,13 @@ export class EpollDriver implements Driver {
 
   pause(connection: number): void {
     this.#states[connection] &= ~WANTED;
+    // The kernel has told already, and will not again.
+    if ((this.#states[connection] & LAST) !== 0) this.#readAgain(connection);
+  }
+
+  refresh(connection: number): void {
+    this.#states[connection] |= READABLE;
+    this.#readAgain(connection);
   }
 
   send(connection: number, message: number): number {
@@ -182,10 +191,7 @@ export class EpollDriver implements Driver {
     if ((flags & EVENTS.EPOLLIN) !== 0 || last !== 0) {
       this.#states[connection] |= READABLE | last;
       if ((this.#states[connection] & WANTED) !== 0) this.#read(connection);
-      else if (broken) {
-        this.#states[connection] |= ENDED;
-        this.#events.ended(connection, true);
-      }
+      else if (last !== 0) this.#events.hungUp(connection);
     }
     const state = this.#states[connection];
     if ((flags & EVENTS.EPOLLOUT) !== 0 && (state & (OPEN | BLOCKED)) === (OPEN | BLOCKED)) {

@@ -11,6 +11,7 @@ import { UringDriver } from "./uring_driver.ts";
 
 /** Operations that the driver on io_uring needs, and the version of Linux that brought each. */
 const OPERATIONS = [
+  ["IORING_OP_POLL_ADD", "5.1"],
   ["IORING_OP_SENDMSG", "5.3"],
   ["IORING_OP_TIMEOUT", "5.4"],
   ["IORING_OP_ACCEPT", "5.5"],
@@ -124,6 +125,7 @@ function roundTrip(makeDriver: (options: DriverOptions) => Driver): void {
       driver.close(connection);
     },
     ended: () => happened.add("ended"),
+    hungUp: () => happened.add("hung up"),
     closed: () => happened.add("closed"),
     woken: () => happened.add("woken"),
     exhausted(code) {

@@ -438,6 +438,11 @@ export class RequestParser {
   }
 }
 
+/** Whether a byte may be part of the name of a field (RFC 9110 section 5.6.2). */
+export function isTokenByte(byte: number): boolean {
+  return (CLASS[byte] & TOKEN) !== 0;
+}
+
 /** An ASCII letter in lower case; other token characters but "^" and "_" stay what they are, and nobody asks for those. */
 function lower(byte: number): number {
   return byte >= 65 && byte <= 90 ? byte | 32 : byte;

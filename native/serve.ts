@@ -324,6 +324,12 @@ class ThreadedListener implements Listener {
     return promise;
   }
 
+  get #host(): string {
+    const { hostname, port } = this.addr;
+    const name = hostname === "0.0.0.0" || hostname === "::" ? "localhost" : hostname;
+    return `${name.includes(":") ? `[${name}]` : name}:${port}`;
+  }
+
   #heard(index: number, message: ThreadMessage): void {
     const thread = this.#threads[index];
     switch (message.kind) {
@@ -332,6 +338,7 @@ class ThreadedListener implements Listener {
           command: (kind, connection, generation, memory, flags) =>
             this.#command(thread, kind, connection, generation, memory, flags),
           onError: (error) => this.#report(error),
+          host: this.#host,
           isStopping: this.#isStopping,
         });
         thread.exchanges.set(message.connection, exchange);

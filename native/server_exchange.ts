@@ -29,6 +29,8 @@ export interface ExchangeLink {
   ): void;
   /** The handler, or the stream of its answer, failed. */
   onError(error: unknown): void;
+  /** Host and port for requests that name none. */
+  readonly host: string;
   /** Whether the listener is stopping, so that connections end with their answer. */
   readonly isStopping: boolean;
 }
@@ -162,7 +164,8 @@ export class ServerExchange {
 
   #makeRequest(): Request {
     const { method, target, fields, hasBody } = this.#request;
-    const host = fields.find(([name]) => name.toLowerCase() === "host")?.[1] ?? "";
+    // A request of HTTP/1.0 may do without.
+    const host = fields.find(([name]) => name.toLowerCase() === "host")?.[1] || this.#link.host;
     const url = target.startsWith("/")
       ? `http://${host}${target}`
       : target === "*"
@@ -170,7 +173,7 @@ export class ServerExchange {
       : target;
     const hasReadableBody = hasBody && method !== "GET" && method !== "HEAD";
     const init: RequestInit & { duplex?: string } = {
-      headers: new Headers(fields),
+      headers: headersOf(fields),
       signal: this.#aborted.signal,
       body: hasReadableBody ? this.#bodyStream() : undefined,
     };
@@ -206,12 +209,10 @@ export class ServerExchange {
     const { status, body } = response;
     const isBodyless = method === "HEAD" || status === 204 || status === 304 || status < 200;
     const given = response.headers.get("content-length");
-    if (body === null || isBodyless) {
+    if (body === null || (isBodyless && (method !== "HEAD" || given !== null))) {
       await body?.cancel();
-      const length = status === 204 || status === 304 || status < 200 || method === "HEAD"
-        ? given
-        : given ?? "0";
-      await this.#sendLast(this.#head(response, length, false), response);
+      const hasLength = status !== 204 && status !== 304 && status >= 200 && method !== "HEAD";
+      await this.#sendLast(this.#head(response, hasLength ? given ?? "0" : given, false), response);
       return;
     }
     const reader = body.getReader();
@@ -229,7 +230,16 @@ export class ServerExchange {
     const next = given === null ? await withinTurn(second) : undefined;
     if (next?.done === true) {
       const head = this.#head(response, String(first.value.length), false);
+      if (method === "HEAD") {
+        await this.#sendLast(head, response);
+        return;
+      }
       await this.#sendLast(joined(head, first.value), response);
+      return;
+    }
+    if (method === "HEAD") {
+      await reader.cancel();
+      await this.#sendLast(this.#head(response, null, false), response);
       return;
     }
     await this.#stream(response, given, first.value, second, reader);
@@ -317,6 +327,14 @@ export class ServerExchange {
     const { connection, generation } = this.#request;
     this.#link.command(kind, connection, generation, memory, flags);
   }
+}
+
+/** Header fields for a handler: cookies that came apart are one list again (RFC 6265 section 4.2). */
+function headersOf(fields: readonly [name: string, value: string][]): Headers {
+  const cookies = fields.filter(([name]) => name.toLowerCase() === "cookie");
+  if (cookies.length < 2) return new Headers(fields as [string, string][]);
+  const others = fields.filter(([name]) => name.toLowerCase() !== "cookie");
+  return new Headers([...others, ["cookie", cookies.map(([, value]) => value).join("; ")]]);
 }
 
 /** What a promise gives within this turn of the event loop, else `undefined`. */

@@ -1,5 +1,5 @@
 import { type Driver, type DriverEvents, type DriverOptions, LATER } from "./driver.ts";
-import { ERRNO, IO_URING, SOCKET, TIMESPEC } from "./kernel_layout.ts";
+import { ERRNO, EVENTS, IO_URING, SOCKET, TIMESPEC } from "./kernel_layout.ts";
 import {
   ACCEPT_SINGLY_BELOW,
   ACCEPTS_MAX,
@@ -17,7 +17,15 @@ import type { RingCalls } from "./ring_calls.ts";
 //   low word:   kind in bits 24 to 31, connection in bits 0 to 23
 //   high word:  generation of the connection
 const KIND_SHIFT = 24, CONNECTION_MASK = 0xff_ffff;
-const ACCEPT = 1, RECEIVE = 2, SEND = 3, CLOSE = 4, WAKE = 5, TIMEOUT = 6, FINISH = 7, IGNORED = 8;
+const ACCEPT = 1,
+  RECEIVE = 2,
+  SEND = 3,
+  CLOSE = 4,
+  WAKE = 5,
+  TIMEOUT = 6,
+  FINISH = 7,
+  HANGUP = 8,
+  IGNORED = 9;
 
 // States of a connection, as bits.
 /** A receive operation is the kernel's. */
@@ -39,6 +47,8 @@ const ENDED = 64;
  * somebody else's if it were given out again before.
  */
 const FINISHING = 128;
+/** While nothing is received, a poll operation waits for the client to close. */
+const WATCHING = 256;
 /** What has to be over before a descriptor is closed. */
 const HOLDING = SENDING | FINISHING;
 
@@ -53,6 +63,7 @@ const HEADS = {
     IO_URING.IORING_RECV_MULTISHOT << 16,
   send: IO_URING.IORING_OP_SEND | FIXED_FILE,
   sendMessage: IO_URING.IORING_OP_SENDMSG | FIXED_FILE,
+  poll: IO_URING.IORING_OP_POLL_ADD | FIXED_FILE,
   shutdown: IO_URING.IORING_OP_SHUTDOWN | FIXED_FILE,
   close: IO_URING.IORING_OP_CLOSE,
   cancel: IO_URING.IORING_OP_ASYNC_CANCEL | IO_URING.IOSQE_CQE_SKIP_SUCCESS << 8,
@@ -80,7 +91,7 @@ export class UringDriver implements Driver {
   readonly #events: DriverEvents;
   readonly #listener: number;
   readonly #waker: number;
-  readonly #states: Uint8Array;
+  readonly #states: Uint16Array;
   /** A timespec, and eight bytes that the waker is read into. */
   readonly #memory: MappedMemory;
   #open = 0;
@@ -98,7 +109,7 @@ export class UringDriver implements Driver {
     this.connectionsMax = connectionsMax;
     const files = connectionsMax + CONNECTIONS_SLACK;
     this.generations = new Uint32Array(files);
-    this.#states = new Uint8Array(files);
+    this.#states = new Uint16Array(files);
     this.#ring = new Ring({ submissions: SUBMISSIONS, completions: COMPLETIONS, calls });
     try {
       this.#ring.registerFiles(files);
@@ -168,6 +179,13 @@ export class UringDriver implements Driver {
           states[connection] &= ~FINISHING;
           if ((states[connection] & (CLOSING | HOLDING)) === CLOSING) this.#startClose(connection);
           break;
+        case HANGUP:
+          if (this.generations[connection] !== generation) break;
+          states[connection] &= ~WATCHING;
+          if (result >= 0 && (states[connection] & (OPEN | WANTED)) === OPEN) {
+            this.#events.hungUp(connection);
+          }
+          break;
         case ACCEPT:
           if ((flags & IO_URING.IORING_CQE_F_MORE) === 0) {
             this.#accepting--;
@@ -222,12 +240,21 @@ export class UringDriver implements Driver {
 
   receive(connection: number): void {
     const state = this.#states[connection] |= WANTED;
+    if ((state & WATCHING) !== 0) this.#cancelOf(connection, HANGUP);
     if ((state & (RECEIVING | ENDED)) === 0) this.#startReceive(connection);
   }
 
   pause(connection: number): void {
     const state = this.#states[connection] &= ~WANTED;
+    if ((state & (WATCHING | ENDED)) === 0) this.#watch(connection);
     if ((state & (RECEIVING | CANCELLING)) !== RECEIVING) return;
+    this.#states[connection] |= CANCELLING;
+    this.#cancelOf(connection, RECEIVE);
+  }
+
+  refresh(connection: number): void {
+    // Cancelled it ends, and because it is wanted it starts again.
+    if ((this.#states[connection] & (RECEIVING | CANCELLING)) !== RECEIVING) return;
     this.#states[connection] |= CANCELLING;
     this.#cancelOf(connection, RECEIVE);
   }
@@ -267,6 +294,7 @@ export class UringDriver implements Driver {
     if ((state & OPEN) === 0) return;
     this.#states[connection] = (state | CLOSING) & ~(OPEN | WANTED);
     if ((state & (RECEIVING | CANCELLING)) === RECEIVING) this.#cancelOf(connection, RECEIVE);
+    if ((state & WATCHING) !== 0) this.#cancelOf(connection, HANGUP);
     if ((state & SENDING) !== 0) this.#cancelOf(connection, SEND);
     if ((state & HOLDING) === 0) this.#startClose(connection);
   }
@@ -321,6 +349,19 @@ export class UringDriver implements Driver {
       0,
       0,
       connection | RECEIVE << KIND_SHIFT,
+      this.generations[connection],
+    );
+  }
+
+  #watch(connection: number): void {
+    this.#states[connection] |= WATCHING;
+    this.#ring.push(
+      HEADS.poll,
+      connection,
+      0,
+      0,
+      EVENTS.EPOLLRDHUP | EVENTS.EPOLLHUP | EVENTS.EPOLLERR,
+      connection | HANGUP << KIND_SHIFT,
       this.generations[connection],
     );
   }
