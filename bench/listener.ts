@@ -4,7 +4,7 @@
  * connection per request, and 16 requests at a time. One run, server and client on a core each, medians of interleaved
  * rounds. First of all, every server must give the same answers. Needs wrk, taskset and a C compiler with liburing;
  * a server that can't be had here is left out.
- * `deno run -A bench/listener.ts [--quick] [--json] [--only=PATTERN]`
+ * `deno run -A bench/listener.ts [--quick] [--json] [--only=PATTERN] [--workload=PATTERN]`
  *
  * @module
  */
@@ -27,6 +27,11 @@ const quick = Deno.args.includes("--quick");
 const only = new RegExp(
   Deno.args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length) ?? "",
 );
+const asked = new RegExp(
+  Deno.args.find((arg) => arg.startsWith("--workload="))?.slice("--workload=".length) ?? "",
+);
+const workloads = WORKLOADS.filter((workload) => asked.test(workload));
+if (workloads.length === 0) throw new Error(`--workload fits none of: ${WORKLOADS.join(", ")}`);
 const rounds = quick ? 1 : 3;
 const seconds = quick ? 1 : 3;
 const SERVER_CORE = 0;
@@ -80,7 +85,7 @@ if (contenders.length === 0) throw new Error("there is no server to measure");
 if (hashes.size !== 1) throw new Error("the servers disagree, though each passed its check");
 
 const scripts = new Map<Workload, string>();
-for (const workload of WORKLOADS) {
+for (const workload of workloads) {
   const script = await writeLoadScript(workload);
   started.defer(() => Deno.remove(script));
   scripts.set(workload, script);
@@ -99,7 +104,7 @@ console.log(
   `the same ${BODY.length} bytes to every request; ${rounds} rounds of ${seconds} s; wrk, ` +
     `${CONNECTIONS} connections; one core each`,
 );
-for (const workload of WORKLOADS) print(workload);
+for (const workload of workloads) print(workload);
 console.log(
   `\n${REQUESTS} answers of each server have the status, the fields and the bytes they must have: SHA-256 ${
     [...hashes][0]

@@ -14,7 +14,6 @@ const PRELUDE = `
 #include <sys/uio.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <linux/time_types.h>
 `;
 
 /** The structures whose fields a table lists. */
@@ -78,7 +77,9 @@ function expressions(): { name: string; value: number; expression: string }[] {
 const [compiler, ...headers] = await Promise.all([
   isThere("cc"),
   compiles("#include <linux/io_uring.h>\nint main(void) { return 0; }"),
-  compiles("#include <liburing/io_uring.h>\nint main(void) { return 0; }"),
+  compiles(
+    "#include <linux/time_types.h>\n#include <liburing/io_uring.h>\nint main(void) { return 0; }",
+  ),
 ]);
 
 for (const [i, header] of ["linux/io_uring.h", "liburing/io_uring.h"].entries()) {
@@ -90,7 +91,8 @@ for (const [i, header] of ["linux/io_uring.h", "liburing/io_uring.h"].entries())
     async fn() {
       const all = expressions();
       const lines = all.map(({ expression }) => `printf("%lld\\n", (long long)(${expression}));`);
-      const source = `#define _GNU_SOURCE\n#include <${header}>\n${PRELUDE}
+      const source =
+        `#define _GNU_SOURCE\n#include <linux/time_types.h>\n#include <${header}>\n${PRELUDE}
         int main(void) { ${lines.join("\n")} return 0; }`;
       const values = (await runC(source)).trim().split("\n").map(Number);
       assertEquals(values.length, all.length);

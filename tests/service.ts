@@ -21,6 +21,8 @@ export interface ServiceOptions {
   args?: readonly string[];
   /** Permissions for `deno run`; those of `deno task start` by default. */
   permissions?: readonly string[];
+  /** A program that runs it, with its arguments. */
+  wrapper?: readonly string[];
   /** Modules that run before the program. */
   preload?: readonly string[];
   /** The folder to run in; a new one, removed afterwards, by default. */
@@ -74,9 +76,15 @@ const NOT_HANDED_THROUGH =
   /^(WORKERS|ADMIN_TOKEN|PROVIDER_.*|SELL_MODE_POLICY|MAX_CONNECTIONS|SHED|CONNECTION_LIMIT|RATE_LIMIT.*|.*_TIMEOUT|LOG_.*|SLOW_REQUEST|CERT_FILE|KEY_FILE|OTEL_.*|DENO_DEPLOYMENT_ID)$/;
 
 function spawn(options: ServiceOptions, folder: string): Deno.ChildProcess {
-  const { settings = {}, args = [], permissions = START_PERMISSIONS, preload = [] } = options;
+  const {
+    settings = {},
+    args = [],
+    permissions = START_PERMISSIONS,
+    preload = [],
+    wrapper = [],
+  } = options;
   const flags = [...permissions, ...preload.map((module) => `--preload=${module}`)];
-  const [program, ...rest] = denoRun("main.ts", flags, args);
+  const [program, ...rest] = [...wrapper, ...denoRun("main.ts", flags, args)];
   const inherited = Object.entries(Deno.env.toObject())
     .filter(([name]) => !NOT_HANDED_THROUGH.test(name));
   return new Deno.Command(program, {

@@ -73,6 +73,11 @@ export class NativeServer implements RunningServer {
     return this.#listener.statistics();
   }
 
+  /** Makes a thread fail, for tests of what happens then. */
+  unsafeFailThread(thread: number): void {
+    this.#listener.unsafeFailThread(thread);
+  }
+
   /** Answers from an edition from now on. */
   publish(edition: Edition): void {
     this.#shares.publish(edition);
