@@ -2,7 +2,13 @@ import { AnswerSlots } from "./answer_slots.ts";
 import { ChunkedDecoder, ChunkedError } from "./chunked_decoder.ts";
 import { MonotonicClock } from "./clock.ts";
 import { type Driver, type DriverEvents, LATER } from "./driver.ts";
-import { SEND_CLOSE, SEND_INTERIM, SEND_LAST, type ThreadMessage } from "./exchange.ts";
+import {
+  type ExchangeRequest,
+  SEND_CLOSE,
+  SEND_INTERIM,
+  SEND_LAST,
+  type ThreadMessage,
+} from "./exchange.ts";
 import { ERRNO } from "./kernel_layout.ts";
 import { errorText } from "./libc.ts";
 import { type FastRoute, httpDate, type ReleasedMemory } from "./fast_route.ts";
@@ -16,6 +22,7 @@ import {
   TICK_MS,
 } from "./limits.ts";
 import { INCOMPLETE, RequestParser } from "./request_parser.ts";
+import { readAddress } from "./sockets.ts";
 import { COUNT, type ThreadStatistics } from "./statistics.ts";
 
 /** Deadlines of connections, in milliseconds. */
@@ -97,6 +104,8 @@ interface Exchange {
   isDiscarding: boolean;
   /** Nothing was said to `Expect: 100-continue` yet. */
   isExpecting: boolean;
+  /** What the main thread will be told when it is known who asks; then `null`. */
+  held: [ExchangeRequest, ...ThreadMessage[]] | null;
   isSending: boolean;
   hasAnswered: boolean;
   flags: number;
@@ -496,16 +505,32 @@ export class ConnectionCore implements DriverEvents {
       this.#refuse(connection, 413, "content_too_large", this.#bodyTooLong(), parser.isHead);
       return;
     }
+    const generation = this.#driver.generations[connection];
+    const hasBody = isChunked || contentLength > 0;
+    const isExpecting = parser.expectsContinue && hasBody;
     const exchange: Exchange = {
-      generation: this.#driver.generations[connection],
+      generation,
       keepsAlive: parser.keepsAlive,
       isHead: parser.isHead,
       chunks: isChunked ? new ChunkedDecoder() : null,
       remaining: isChunked ? this.#options.bodyBytesMax : Math.max(0, contentLength),
-      isBodyDone: !isChunked && contentLength <= 0,
+      isBodyDone: !hasBody,
       window: BODY_WINDOW_BYTES,
       isDiscarding: false,
-      isExpecting: parser.expectsContinue && (isChunked || contentLength > 0),
+      isExpecting,
+      held: [{
+        kind: "request",
+        connection,
+        generation,
+        method: parser.text(parser.methodStart, parser.methodEnd),
+        target: parser.text(parser.targetStart, parser.targetEnd),
+        fields: parser.fieldList(),
+        minorVersion: parser.minorVersion,
+        hasBody,
+        expectsContinue: isExpecting,
+        keepsAlive: parser.keepsAlive && !this.#isDraining,
+        peer: { hostname: "", port: 0 },
+      }],
       isSending: false,
       hasAnswered: false,
       flags: 0,
@@ -518,18 +543,27 @@ export class ConnectionCore implements DriverEvents {
       : this.#now + this.#options.bodyTimeoutMs;
     this.#counts[COUNT.requestsHandled]++;
     this.#counts[COUNT.exchangesActive]++;
-    this.#options.tell({
-      kind: "request",
-      connection,
-      generation: exchange.generation,
-      method: parser.text(parser.methodStart, parser.methodEnd),
-      target: parser.text(parser.targetStart, parser.targetEnd),
-      fields: parser.fieldList(),
-      minorVersion: parser.minorVersion,
-      hasBody: !exchange.isBodyDone,
-      expectsContinue: exchange.isExpecting,
-      keepsAlive: parser.keepsAlive && !this.#isDraining,
-    });
+    this.#driver.identify(connection);
+  }
+
+  identified(connection: number, address: Uint8Array | null): void {
+    const exchange = this.#exchanges[connection];
+    if (exchange === null || exchange.held === null) return;
+    const { held } = exchange;
+    exchange.held = null;
+    if (address !== null) held[0].peer = readAddress(address);
+    held.forEach(this.#options.tell);
+  }
+
+  /** Tells the main thread, as soon as it knows of the request. */
+  #tellOf({ held }: Exchange, message: ThreadMessage): void {
+    if (held === null) this.#options.tell(message);
+    else held.push(message);
+  }
+
+  #tellGone(connection: number, { held, generation }: Exchange): void {
+    // What it was never told of is not gone.
+    if (held === null) this.#options.tell({ kind: "gone", connection, generation });
   }
 
   /** Takes bytes of the body of the request that is being handled. */
@@ -567,7 +601,7 @@ export class ConnectionCore implements DriverEvents {
     }
     if (exchange.isBodyDone) {
       if (!exchange.isSending) this.#deadlines[connection] = Infinity;
-      this.#options.tell({ kind: "bodyEnd", connection, generation: exchange.generation });
+      this.#tellOf(exchange, { kind: "bodyEnd", connection, generation: exchange.generation });
     } else {
       if (!exchange.isSending) {
         this.#deadlines[connection] = exchange.window > 0
@@ -583,7 +617,7 @@ export class ConnectionCore implements DriverEvents {
     exchange.remaining -= part.length;
     if (exchange.isDiscarding || part.length === 0 || exchange.remaining < 0) return;
     exchange.window -= part.length;
-    this.#options.tell({
+    this.#tellOf(exchange, {
       kind: "body",
       connection,
       generation: exchange.generation,
@@ -604,7 +638,7 @@ export class ConnectionCore implements DriverEvents {
       return;
     }
     this.#endExchange(connection);
-    this.#options.tell({ kind: "gone", connection, generation: exchange.generation });
+    this.#tellGone(connection, exchange);
     this.#states[connection] = READING;
     this.#refuse(connection, status, code, text, exchange.isHead);
     this.#begin(connection, this.#slots.finish());
@@ -858,7 +892,7 @@ export class ConnectionCore implements DriverEvents {
     const exchange = this.#exchanges[connection];
     if (exchange === null) return;
     this.#endExchange(connection);
-    this.#options.tell({ kind: "gone", connection, generation: exchange.generation });
+    this.#tellGone(connection, exchange);
   }
 
   #tick(): void {

@@ -26,6 +26,7 @@ class NoDriver implements Driver {
   receive(): void {}
   pause(): void {}
   refresh(): void {}
+  identify(): void {}
   send(): number {
     this.sends++;
     return LATER;

@@ -21,6 +21,11 @@ export interface Driver extends Disposable {
    * closes meanwhile.
    */
   pause(connection: number): void;
+  /**
+   * Finds out who a client is: a `struct sockaddr_in` or `sockaddr_in6`, or nothing where the kernel does not tell, is
+   * given to {@linkcode DriverEvents.identified}, at once or later.
+   */
+  identify(connection: number): void;
   /** Asks the kernel anew for what there is to read, lest it has forgotten to tell. */
   refresh(connection: number): void;
   /**
@@ -59,6 +64,8 @@ export interface DriverEvents {
   hungUp(connection: number): void;
   /** A message that was to be sent later was: so many bytes, or a negative error number. */
   sent(connection: number, result: number): void;
+  /** The address of a client; the bytes are the driver's again after the call. */
+  identified(connection: number, address: Uint8Array | null): void;
   /** A closed connection is gone, and its number may be used again. */
   closed(connection: number): void;
   /** The descriptor that wakes the thread was written to. */

@@ -1,5 +1,5 @@
 import { type Driver, type DriverEvents, type DriverOptions } from "./driver.ts";
-import { EPOLL_EVENT, ERRNO, EVENTS, SOCKET } from "./kernel_layout.ts";
+import { ADDRESS, EPOLL_EVENT, ERRNO, EVENTS, SOCKET } from "./kernel_layout.ts";
 import { check, errno, type Libc, libc } from "./libc.ts";
 import { EPOLL_EVENTS, EPOLL_READS_MAX, EPOLL_RECEIVE_BYTES } from "./limits.ts";
 import { mapMemory } from "./mapped_memory.ts";
@@ -56,6 +56,8 @@ export class EpollDriver implements Driver {
   #acceptPauseEnd = 0;
   /** Pointers to messages; the slot that was given back last is the one that is used next. */
   readonly #messages = new Map<number, Deno.PointerObject>();
+  readonly #peer = new Uint8Array(ADDRESS.sizeof_in6);
+  readonly #peerLength = new Uint32Array(1);
   #lastMessage = 0;
   #lastPointer: Deno.PointerValue = null;
 
@@ -136,6 +138,13 @@ export class EpollDriver implements Driver {
     this.#states[connection] &= ~WANTED;
     // The kernel has told already, and will not again.
     if ((this.#states[connection] & LAST) !== 0) this.#readAgain(connection);
+  }
+
+  identify(connection: number): void {
+    this.#peerLength[0] = this.#peer.length;
+    const descriptor = this.#descriptors[connection];
+    const isKnown = this.#libc.getpeername(descriptor, this.#peer, this.#peerLength) >= 0;
+    this.#events.identified(connection, isKnown ? this.#peer : null);
   }
 
   refresh(connection: number): void {

@@ -46,6 +46,8 @@ export interface ExchangeRequest {
   hasBody: boolean;
   expectsContinue: boolean;
   keepsAlive: boolean;
+  /** Who asks; an empty name where the kernel does not tell. */
+  peer: { hostname: string; port: number };
 }
 
 /** What the main thread asks of a listener thread. */

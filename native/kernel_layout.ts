@@ -49,6 +49,12 @@ export const IO_URING = {
   IO_URING_OP_SUPPORTED: 1 << 0,
 } as const;
 
+/**
+ * `SOCKET_URING_OP_GETSOCKOPT` of `linux/io_uring.h` and what its entry looks like. Linux 6.7 brought it: headers of
+ * distributions may be older, so the test leaves it out.
+ */
+export const GET_SOCKET_OPTION = { IORING_OP_URING_CMD: 46, cmd_op: 2 } as const;
+
 /** System call numbers, the same on every architecture that Deno runs on. */
 export const SYSTEM_CALL = {
   SYS_io_uring_setup: 425,
@@ -71,6 +77,7 @@ export const SOCKET = {
   MSG_NOSIGNAL: 0x4000,
   MSG_DONTWAIT: 0x40,
   MSG_WAITALL: 0x100,
+  SO_PEERNAME: 28,
   SHUT_WR: 1,
   SHUT_RDWR: 2,
 } as const;

@@ -60,6 +60,7 @@ const EXPRESSIONS: Record<string, Record<string, string>> = {
 function expressions(): { name: string; value: number; expression: string }[] {
   const all: { name: string; value: number; expression: string }[] = [];
   for (const [table, entries] of Object.entries(layout)) {
+    if (table === "GET_SOCKET_OPTION") continue;
     for (const [entry, value] of Object.entries(entries as Record<string, number>)) {
       const structure = STRUCTURES[table];
       const expression = EXPRESSIONS[table]?.[entry] ??

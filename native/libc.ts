@@ -12,6 +12,8 @@ const SYMBOLS = {
   listen: { parameters: ["i32", "i32"], result: "i32" },
   // int getsockname(int fd, struct sockaddr *address, socklen_t *length)
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  // int getpeername(int fd, struct sockaddr *address, socklen_t *length)
+  getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int connect(int fd, const struct sockaddr *address, socklen_t length)
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   // int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)

@@ -125,6 +125,7 @@ function roundTrip(makeDriver: (options: DriverOptions) => Driver): void {
       driver.close(connection);
     },
     ended: () => happened.add("ended"),
+    identified: () => happened.add("identified"),
     hungUp: () => happened.add("hung up"),
     closed: () => happened.add("closed"),
     woken: () => happened.add("woken"),

@@ -6,10 +6,12 @@ import {
   ERRNO,
   EVENTS,
   FILES_REGISTRATION,
+  GET_SOCKET_OPTION,
   IO_URING,
   PARAMS,
   PROBE,
   RING_UPDATE,
+  SOCKET,
   SQ_OFFSETS,
   SQE,
 } from "./kernel_layout.ts";
@@ -155,6 +157,26 @@ export class Ring implements Disposable {
     words[at + 12] = 0;
     words[at + 13] = 0;
     this.#tail = (this.#tail + 1) >>> 0;
+  }
+
+  /**
+   * Queues `SOCKET_URING_OP_GETSOCKOPT` at the level of the socket (Linux 6.7): the completion's result is the length of
+   * what was written, or a negative error number.
+   */
+  pushSocketOption(
+    head: number,
+    descriptor: number,
+    name: number,
+    address: number,
+    length: number,
+    data: number,
+    data2: number,
+  ): void {
+    this.push(head, descriptor, SOCKET.SOL_SOCKET + name * TWO_32, 0, 0, data, data2, 0, length);
+    const at = ((this.#tail - 1) & this.#submissionMask) * 16;
+    this.#submissions[at + 2] = GET_SOCKET_OPTION.cmd_op;
+    this.#submissions[at + 12] = address;
+    this.#submissions[at + 13] = address / TWO_32;
   }
 
   /**

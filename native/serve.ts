@@ -342,7 +342,7 @@ class ThreadedListener implements Listener {
           isStopping: this.#isStopping,
         });
         thread.exchanges.set(message.connection, exchange);
-        const remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "", port: 0 };
+        const remoteAddr: Deno.NetAddr = { transport: "tcp", ...message.peer };
         exchange.answer(this.#handler, { remoteAddr });
         return;
       }

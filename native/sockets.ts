@@ -99,6 +99,28 @@ function portTaken(hostname: string, port: number): Error {
   );
 }
 
+/** Bytes of the addresses of a socket's family. */
+export function addressLength(descriptor: number): number {
+  const address = new Uint8Array(ADDRESS.sizeof_in6);
+  const length = new Uint32Array([address.length]);
+  check(libc().getsockname(descriptor, address, length), "getsockname");
+  return length[0];
+}
+
+/** An address of the system as people write it. */
+export function readAddress(address: Uint8Array): { hostname: string; port: number } {
+  const port = address[ADDRESS.sin_port] << 8 | address[ADDRESS.sin_port + 1];
+  if (address[0] === SOCKET.AF_INET) {
+    return { hostname: address.subarray(ADDRESS.sin_addr, ADDRESS.sin_addr + 4).join("."), port };
+  }
+  const groups: string[] = [];
+  for (let at = ADDRESS.sin6_addr; at < ADDRESS.sin6_addr + 16; at += 2) {
+    groups.push((address[at] << 8 | address[at + 1]).toString(16));
+  }
+  // The URL parser shortens it as usual.
+  return { hostname: new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1), port };
+}
+
 function portOf(descriptor: number): number {
   const address = new Uint8Array(ADDRESS.sizeof_in6);
   const length = new Uint32Array([address.length]);

@@ -1,5 +1,5 @@
 import { type Driver, type DriverEvents, type DriverOptions, LATER } from "./driver.ts";
-import { ERRNO, EVENTS, IO_URING, SOCKET, TIMESPEC } from "./kernel_layout.ts";
+import { ERRNO, EVENTS, GET_SOCKET_OPTION, IO_URING, SOCKET, TIMESPEC } from "./kernel_layout.ts";
 import {
   ACCEPT_SINGLY_BELOW,
   ACCEPTS_MAX,
@@ -12,6 +12,7 @@ import {
 import { mapMemory, type MappedMemory } from "./mapped_memory.ts";
 import { type BufferRing, Ring } from "./ring.ts";
 import type { RingCalls } from "./ring_calls.ts";
+import { addressLength } from "./sockets.ts";
 
 // User data of a completion:
 //   low word:   kind in bits 24 to 31, connection in bits 0 to 23
@@ -25,7 +26,8 @@ const ACCEPT = 1,
   TIMEOUT = 6,
   FINISH = 7,
   HANGUP = 8,
-  IGNORED = 9;
+  IDENTIFY = 9,
+  IGNORED = 10;
 
 // States of a connection, as bits.
 /** A receive operation is the kernel's. */
@@ -52,6 +54,8 @@ const WATCHING = 256;
 /** What has to be over before a descriptor is closed. */
 const HOLDING = SENDING | FINISHING;
 
+/** Room for one address of a client. */
+const PEER_BYTES = 32;
 /** What is longer is sent as a message. */
 const SINGLE_BYTES_MAX = 2 ** 30;
 
@@ -63,6 +67,7 @@ const HEADS = {
     IO_URING.IORING_RECV_MULTISHOT << 16,
   send: IO_URING.IORING_OP_SEND | FIXED_FILE,
   sendMessage: IO_URING.IORING_OP_SENDMSG | FIXED_FILE,
+  command: GET_SOCKET_OPTION.IORING_OP_URING_CMD | FIXED_FILE,
   poll: IO_URING.IORING_OP_POLL_ADD | FIXED_FILE,
   shutdown: IO_URING.IORING_OP_SHUTDOWN | FIXED_FILE,
   close: IO_URING.IORING_OP_CLOSE,
@@ -94,6 +99,10 @@ export class UringDriver implements Driver {
   readonly #states: Uint16Array;
   /** A timespec, and eight bytes that the waker is read into. */
   readonly #memory: MappedMemory;
+  /** Where the kernel writes the addresses of clients. */
+  readonly #peers: MappedMemory;
+  /** Bytes of such an address: the kernel wants it exactly. */
+  readonly #peerLength: number;
   #open = 0;
   /** Accept operations that are the kernel's. */
   #accepting = 0;
@@ -119,6 +128,8 @@ export class UringDriver implements Driver {
       throw error;
     }
     this.#memory = mapMemory(4_096);
+    this.#peers = mapMemory(files * PEER_BYTES);
+    this.#peerLength = addressLength(listener);
     new DataView(this.#memory.bytes.buffer)
       .setBigInt64(TIMESPEC.tv_nsec, BigInt(tickMs) * 1_000_000n, true);
     this.#readWaker();
@@ -186,6 +197,13 @@ export class UringDriver implements Driver {
             this.#events.hungUp(connection);
           }
           break;
+        case IDENTIFY: {
+          if (this.generations[connection] !== generation) break;
+          const from = connection * PEER_BYTES;
+          const peer = result > 0 ? this.#peers.bytes.subarray(from, from + result) : null;
+          this.#events.identified(connection, peer);
+          break;
+        }
         case ACCEPT:
           if ((flags & IO_URING.IORING_CQE_F_MORE) === 0) {
             this.#accepting--;
@@ -250,6 +268,18 @@ export class UringDriver implements Driver {
     if ((state & (RECEIVING | CANCELLING)) !== RECEIVING) return;
     this.#states[connection] |= CANCELLING;
     this.#cancelOf(connection, RECEIVE);
+  }
+
+  identify(connection: number): void {
+    this.#ring.pushSocketOption(
+      HEADS.command,
+      connection,
+      SOCKET.SO_PEERNAME,
+      this.#peers.address + connection * PEER_BYTES,
+      this.#peerLength,
+      connection | IDENTIFY << KIND_SHIFT,
+      this.generations[connection],
+    );
   }
 
   refresh(connection: number): void {
