@@ -77,13 +77,13 @@ const contenders: Contender[] = [
   {
     name: "Marquee's listener, uring",
     isBoundByDescriptors: false,
-    path: "/",
+    path: "/answer",
     start: () => startListener("uring"),
   },
   {
     name: "Marquee's listener, epoll",
     isBoundByDescriptors: true,
-    path: "/",
+    path: "/answer",
     start: () => startListener("epoll"),
   },
   {
@@ -183,6 +183,7 @@ async function collect(holders: readonly MeasuredProcess[]): Promise<HolderFigur
 function startListener(transport: "uring" | "epoll"): Promise<Running> {
   const options = [
     `--transport=${transport}`,
+    "--hostname=0.0.0.0",
     `--threads=${LISTENER_THREADS}`,
     `--connections=${wanted}`,
   ];

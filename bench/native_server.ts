@@ -21,6 +21,7 @@ const listener = await serve({
   transport,
   threads: Number(option("threads") ?? "1"),
   connectionsMax: Number(option("connections") ?? "10000"),
+  idleTimeoutMs: 3_600_000,
   module: Deno.args.includes("--handler")
     ? undefined
     : new URL("./native_routes.ts", import.meta.url),
