@@ -40,6 +40,8 @@ export interface CatalogueOptions {
 }
 
 const encoder = new TextEncoder();
+/** How long the memory of a builder that failed or was closed is kept. */
+const ABANDON_MS = 60_000;
 const NOTHING: CatalogueDifference = { added: 0, changed: 0 };
 
 /**
@@ -175,9 +177,12 @@ export class Catalogue {
 
   #stopBuilding(failure: unknown): void {
     this.#failure = failure;
-    this.#building?.builder.close();
-    this.#building?.memory.abandon();
+    const building = this.#building;
     this.#building = null;
+    if (building === null) return;
+    building.builder.close();
+    // A thread that is told to end may go on for as long as it takes to build an edition, and write where it was.
+    Deno.unrefTimer(setTimeout(() => building.memory.abandon(), ABANDON_MS) as unknown as number);
   }
 }
 

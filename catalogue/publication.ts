@@ -104,7 +104,8 @@ export class Publication {
     }
     this.#retired.push(before);
     before.edition.onUnpinned(() => this.#release(before));
-    if (this.#retired.length > EDITIONS_PINNED_MAX) this.#retired[0].edition.revoke();
+    // A copy, because what is revoked may be released at once.
+    for (const { edition } of this.#retired.slice(0, -EDITIONS_PINNED_MAX)) edition.revoke();
   }
 
   #release(retired: PublishedEdition): void {

@@ -90,7 +90,8 @@ interface Waiting {
 
 /** A request that the main thread answers. */
 interface Exchange {
-  readonly generation: number;
+  /** Tells it apart from those before and after it on the same connection. */
+  readonly number: number;
   readonly keepsAlive: boolean;
   readonly isHead: boolean;
   /** Takes the body apart; `null` with Content-Length. */
@@ -168,6 +169,7 @@ export class ConnectionCore implements DriverEvents {
   /** The connection whose requests are being read. */
   #reading = NOTHING;
   #nextComplaint = 0;
+  #nextExchange = 0;
   #isDraining = false;
   #isDrained = false;
   #onWoken: () => void = () => {};
@@ -241,10 +243,10 @@ export class ConnectionCore implements DriverEvents {
     }
   }
 
-  /** Whether the main thread still means the connection that has this number now. */
-  isCurrent(connection: number, generation: number): boolean {
+  /** Whether an exchange that the main thread means is still the one of the connection that has this number now. */
+  isCurrent(connection: number, number: number): boolean {
     const exchange = this.#exchanges[connection];
-    return exchange !== null && exchange !== undefined && exchange.generation === generation;
+    return exchange !== null && exchange !== undefined && exchange.number === number;
   }
 
   // What the main thread asks.
@@ -253,6 +255,11 @@ export class ConnectionCore implements DriverEvents {
   sendFor(connection: number, address: number, byteLength: number, flags: number): void {
     const exchange = this.#exchanges[connection]!;
     if (this.#states[connection] !== HANDLING) return;
+    if (exchange.isSending) {
+      // The main thread sends one after the other; who does not is not understood.
+      this.#close(connection);
+      return;
+    }
     exchange.flags = flags;
     exchange.isSending = true;
     if ((flags & SEND_INTERIM) !== 0) exchange.isExpecting = false;
@@ -319,11 +326,8 @@ export class ConnectionCore implements DriverEvents {
 
   ended(connection: number, isBroken: boolean): void {
     this.#flags[connection] |= ENDED;
-    // Answers of this thread are on their way; the client may have closed its half only.
-    if (this.#states[connection] === SENDING && !isBroken) {
-      this.#flags[connection] |= CLOSE_AFTER;
-      return;
-    }
+    // Answers of this thread are on their way, and requests may wait; the client may have closed its half only.
+    if (this.#states[connection] === SENDING && !isBroken) return;
     this.#close(connection);
   }
 
@@ -505,11 +509,12 @@ export class ConnectionCore implements DriverEvents {
       this.#refuse(connection, 413, "content_too_large", this.#bodyTooLong(), parser.isHead);
       return;
     }
-    const generation = this.#driver.generations[connection];
+    const number = this.#nextExchange;
+    this.#nextExchange = (number + 1) & 0x7fff_ffff;
     const hasBody = isChunked || contentLength > 0;
     const isExpecting = parser.expectsContinue && hasBody;
     const exchange: Exchange = {
-      generation,
+      number,
       keepsAlive: parser.keepsAlive,
       isHead: parser.isHead,
       chunks: isChunked ? new ChunkedDecoder() : null,
@@ -521,7 +526,7 @@ export class ConnectionCore implements DriverEvents {
       held: [{
         kind: "request",
         connection,
-        generation,
+        number,
         method: parser.text(parser.methodStart, parser.methodEnd),
         target: parser.text(parser.targetStart, parser.targetEnd),
         fields: parser.fieldList(),
@@ -561,9 +566,11 @@ export class ConnectionCore implements DriverEvents {
     else held.push(message);
   }
 
-  #tellGone(connection: number, { held, generation }: Exchange): void {
-    // What it was never told of is not gone.
-    if (held === null) this.#options.tell({ kind: "gone", connection, generation });
+  #tellGone(connection: number, exchange: Exchange): void {
+    // Its handler runs all the same: who sends a request and leaves may mean it.
+    exchange.held?.forEach(this.#options.tell);
+    exchange.held = null;
+    this.#options.tell({ kind: "gone", connection, number: exchange.number });
   }
 
   /** Takes bytes of the body of the request that is being handled. */
@@ -601,7 +608,7 @@ export class ConnectionCore implements DriverEvents {
     }
     if (exchange.isBodyDone) {
       if (!exchange.isSending) this.#deadlines[connection] = Infinity;
-      this.#tellOf(exchange, { kind: "bodyEnd", connection, generation: exchange.generation });
+      this.#tellOf(exchange, { kind: "bodyEnd", connection, number: exchange.number });
     } else {
       if (!exchange.isSending) {
         this.#deadlines[connection] = exchange.window > 0
@@ -620,7 +627,7 @@ export class ConnectionCore implements DriverEvents {
     this.#tellOf(exchange, {
       kind: "body",
       connection,
-      generation: exchange.generation,
+      number: exchange.number,
       bytes: part.slice() as Uint8Array<ArrayBuffer>,
     });
   }
@@ -733,22 +740,26 @@ export class ConnectionCore implements DriverEvents {
 
   /** Sends what is left of a slot; a driver that sends at once may have sent it when this returns. */
   #push(connection: number, slot: number): void {
-    const result = this.#driver.send(
-      connection,
-      this.#slots.message(slot),
-      this.#slots.singleAddress(slot),
-      this.#unsent[connection],
-    );
-    if (result === LATER) return;
-    if (result < 0) {
-      this.sent(connection, result);
-      return;
-    }
-    this.#counts[COUNT.bytesSent] += result;
-    this.#unsent[connection] -= result;
-    if (this.#unsent[connection] === 0) this.#complete(connection, slot);
-    // The rest when the driver tells of room.
-    else if (result > 0) {
+    for (;;) {
+      const result = this.#driver.send(
+        connection,
+        this.#slots.message(slot),
+        this.#slots.singleAddress(slot),
+        this.#unsent[connection],
+      );
+      if (result === LATER) return;
+      if (result < 0) {
+        this.sent(connection, result);
+        return;
+      }
+      this.#counts[COUNT.bytesSent] += result;
+      this.#unsent[connection] -= result;
+      if (this.#unsent[connection] === 0) {
+        this.#complete(connection, slot);
+        return;
+      }
+      // The driver tells of room when there was none; a send may also be short because it had too many vectors.
+      if (result === 0) return;
       this.#slots.advance(slot, result);
       this.#deadlines[connection] = this.#now + this.#options.writeTimeoutMs;
     }
@@ -781,10 +792,13 @@ export class ConnectionCore implements DriverEvents {
     this.#deadlines[connection] = this.#now + this.#options.idleTimeoutMs;
     // Who reads at this moment goes on by itself.
     if (this.#reading === connection) return;
-    if (this.#waiting[connection] !== null) {
-      this.#waiting[connection]!.looked = 0;
+    const waiting = this.#waiting[connection];
+    if (waiting !== null) {
+      waiting.looked = 0;
       this.#readWaiting(connection);
     } else if (!wasSending) this.#resume(connection);
+    // Nothing more will come to make a request of what is there.
+    if ((flags & ENDED) !== 0 && this.#states[connection] === READING) this.#close(connection);
   }
 
   #sentFor(connection: number, exchange: Exchange): void {
@@ -792,7 +806,7 @@ export class ConnectionCore implements DriverEvents {
     this.#deadlines[connection] = !exchange.isBodyDone && !exchange.hasAnswered
       ? this.#now + this.#options.bodyTimeoutMs
       : Infinity;
-    this.#options.tell({ kind: "sent", connection, generation: exchange.generation });
+    this.#options.tell({ kind: "sent", connection, number: exchange.number });
     if ((exchange.flags & SEND_LAST) === 0) return;
     if (
       (exchange.flags & SEND_CLOSE) !== 0 || !exchange.keepsAlive || this.#isDraining ||

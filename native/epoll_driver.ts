@@ -259,12 +259,14 @@ export class EpollDriver implements Driver {
       );
       if (descriptor < 0) {
         const code = errno();
+        // Of these the next one may be none (accept(2)).
+        if (code === ERRNO.EINTR || code === ERRNO.ECONNABORTED || code === ERRNO.EPROTO) continue;
         if (code === ERRNO.EAGAIN) this.#isAcceptable = false;
-        else if (code === ERRNO.EMFILE || code === ERRNO.ENFILE || code === ERRNO.ENOBUFS) {
+        else {
           // There will be none for a while: what waits is looked at with the next tick.
           this.#acceptPauseEnd = performance.now() + this.#tickMs;
           this.#events.exhausted(code);
-        } else continue;
+        }
         return;
       }
       const connection = this.#free[--this.#freeCount];

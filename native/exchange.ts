@@ -8,26 +8,26 @@ export type ThreadMessage =
     /** Bytes of a request's body. */
     kind: "body";
     connection: number;
-    generation: number;
+    number: number;
     bytes: Uint8Array<ArrayBuffer>;
   }
   | {
     /** The body is complete. */
     kind: "bodyEnd";
     connection: number;
-    generation: number;
+    number: number;
   }
   | {
     /** What {@linkcode CommandKind.SEND} named was sent; its memory is the main thread's again. */
     kind: "sent";
     connection: number;
-    generation: number;
+    number: number;
   }
   | {
     /** The connection is gone, and nothing of it uses memory of the main thread any more. */
     kind: "gone";
     connection: number;
-    generation: number;
+    number: number;
   }
   | { kind: "exhausted"; text: string }
   | { kind: "message"; value: unknown }
@@ -38,7 +38,7 @@ export type ThreadMessage =
 export interface ExchangeRequest {
   kind: "request";
   connection: number;
-  generation: number;
+  number: number;
   method: string;
   target: string;
   fields: [name: string, value: string][];
@@ -79,7 +79,7 @@ export const SEND_INTERIM = 4;
 export interface Command {
   kind: number;
   connection: number;
-  generation: number;
+  number: number;
   address: number;
   byteLength: number;
   flags: number;
@@ -105,7 +105,7 @@ export class CommandRing {
   }
 
   /** @returns False when the ring is full */
-  push({ kind, connection, generation, address, byteLength, flags }: Command): boolean {
+  push({ kind, connection, number, address, byteLength, flags }: Command): boolean {
     const words = this.#words;
     const tail = words[TAIL];
     const head = Atomics.load(words, HEAD);
@@ -113,7 +113,7 @@ export class CommandRing {
     const at = START + tail % COMMANDS_MAX * WORDS;
     words[at] = kind;
     words[at + 1] = connection;
-    words[at + 2] = generation;
+    words[at + 2] = number;
     words[at + 3] = address;
     words[at + 4] = address / TWO_32;
     words[at + 5] = byteLength;
@@ -136,7 +136,7 @@ export class CommandRing {
     const at = START + head % COMMANDS_MAX * WORDS;
     into.kind = words[at];
     into.connection = words[at + 1];
-    into.generation = words[at + 2];
+    into.number = words[at + 2];
     into.address = (words[at + 3] >>> 0) + words[at + 4] * TWO_32;
     into.byteLength = (words[at + 5] >>> 0) + words[at + 6] * TWO_32;
     into.flags = words[at + 7];

@@ -20,7 +20,7 @@ const LARGE_BYTES = 20_000_000;
 const UPLOAD_BYTES = 100_000_000;
 const PIECE_BYTES = 65_536;
 /** What a test may add to the memory of this process, with what the clients and the handlers leave to the collector. */
-const GROWTH_BYTES_MAX = 256 * MEGABYTE;
+const GROWTH_BYTES_MAX = 512 * MEGABYTE;
 /** The same where answers are large: each is a copy of its own until it is collected. */
 const LARGE_GROWTH_BYTES_MAX = 1_024 * MEGABYTE;
 /** Answers of 1 MB of which more than that would be left if one in three were kept. */

@@ -87,6 +87,8 @@ export function listenerThread(create: (context: ThreadContext) => ThreadRoutes)
   scope.onmessage = ({ data }) => {
     try {
       run(scope, data, create);
+      // Nothing of it uses the descriptors any more.
+      scope.postMessage([{ kind: "drained" }]);
     } catch (error) {
       const { message, stack } = error as Error;
       scope.postMessage([{ kind: "failed", message: stack ?? message }]);
@@ -137,7 +139,7 @@ function run(
   const command: Command = {
     kind: 0,
     connection: 0,
-    generation: 0,
+    number: 0,
     address: 0,
     byteLength: 0,
     flags: 0,
@@ -145,7 +147,7 @@ function run(
   let isEnding = false;
   const obey = (): void => {
     while (commands.pop(command)) {
-      const { kind, connection, generation, address, byteLength, flags } = command;
+      const { kind, connection, number, address, byteLength, flags } = command;
       switch (kind) {
         case CommandKind.DRAIN:
           core.drain();
@@ -160,7 +162,7 @@ function run(
           tell({ kind: "delivered" });
           break;
         default:
-          if (!core.isCurrent(connection, generation)) break;
+          if (!core.isCurrent(connection, number)) break;
           if (kind === CommandKind.SEND) core.sendFor(connection, address, byteLength, flags);
           else if (kind === CommandKind.CREDIT) core.credit(connection, byteLength);
           else if (kind === CommandKind.ABORT) core.abort(connection);
@@ -184,7 +186,6 @@ function run(
       outbox = [];
     }
   }
-  scope.postMessage([{ kind: "drained" }]);
 }
 
 function textAt(address: number, byteLength: number): string {

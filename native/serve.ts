@@ -84,6 +84,9 @@ export interface Listener {
 const DEFAULT_DURATION_BOUNDS = [0.000_1, 0.001, 0.01, 0.1, 1];
 const HEARTBEAT_CHECK_MS = 1_000;
 const RESTART_PAUSE_MS = 100;
+/** How long threads get to end when another one could not start. */
+const START_FAILURE_MS_MAX = 2_000;
+const RESTART_PAUSE_MS_MAX = 30_000;
 const encoder = new TextEncoder();
 
 /**
@@ -150,6 +153,8 @@ interface Thread {
   statistics: SharedArrayBuffer | null;
   ticks: number;
   lastTick: number;
+  /** Starts in a row that were to replace a thread. */
+  restarts: number;
   isDone: boolean;
 }
 
@@ -172,6 +177,7 @@ class ThreadedListener implements Listener {
   #threadsReplaced = 0;
   #isStopping = false;
   #isFinished = false;
+  #lastCheck = 0;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -211,11 +217,24 @@ class ThreadedListener implements Listener {
         );
         const thread = { socket, waker, queue: [], exchanges: new Map(), messages: [] };
         this.#threads.push(
-          { ...thread, statistics: null, ticks: 0, lastTick: 0, isDone: true } as unknown as Thread,
+          {
+            ...thread,
+            statistics: null,
+            ticks: 0,
+            lastTick: 0,
+            restarts: 0,
+            isDone: true,
+          } as unknown as Thread,
         );
       }
       await Promise.all(this.#threads.map((_, index) => this.#startThread(index)));
     } catch (error) {
+      // Threads that did start still use the descriptors.
+      this.abort();
+      await Promise.race([
+        this.finished,
+        new Promise((resolve) => setTimeout(resolve, START_FAILURE_MS_MAX)),
+      ]);
       this.#end();
       throw error;
     }
@@ -253,7 +272,8 @@ class ThreadedListener implements Listener {
 
   postTo(index: number, value: unknown): void {
     const thread = this.#threads[index];
-    if (thread.isDone) return;
+    // Who has not started yet is told by whoever hears of its start.
+    if (thread.isDone || thread.statistics === null) return;
     const bytes = encoder.encode(JSON.stringify(value));
     thread.messages.push(bytes);
     this.#command(thread, CommandKind.MESSAGE, 0, 0, bytes, 0);
@@ -335,8 +355,8 @@ class ThreadedListener implements Listener {
     switch (message.kind) {
       case "request": {
         const exchange = new ServerExchange(message, {
-          command: (kind, connection, generation, memory, flags) =>
-            this.#command(thread, kind, connection, generation, memory, flags),
+          command: (kind, connection, number, memory, flags) =>
+            this.#command(thread, kind, connection, number, memory, flags),
           onError: (error) => this.#report(error),
           host: this.#host,
           isStopping: this.#isStopping,
@@ -380,7 +400,7 @@ class ThreadedListener implements Listener {
     thread: Thread,
     kind: number,
     connection: number,
-    generation: number,
+    number: number,
     memory: Uint8Array<ArrayBuffer> | number,
     flags: number,
   ): void {
@@ -389,7 +409,7 @@ class ThreadedListener implements Listener {
     const command: Command = {
       kind,
       connection,
-      generation,
+      number,
       address: isMemory && memory.length > 0
         ? Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory)))
         : 0,
@@ -418,11 +438,13 @@ class ThreadedListener implements Listener {
   /** A thread that does not tick is stuck in a fast route, or dead without a word. */
   #checkHeartbeats(): void {
     const now = performance.now();
+    // Stopped with the whole process (SIGSTOP, a laptop asleep), or the main thread was busy: nobody is judged by that.
+    const isLate = now - this.#lastCheck > 3 * HEARTBEAT_CHECK_MS;
+    this.#lastCheck = now;
     this.#threads.forEach((thread, index) => {
       if (thread.isDone || thread.statistics === null) return;
       const { ticks } = sumStatistics([thread.statistics], this.#layout);
-      // Who was stopped with the whole process (SIGSTOP, a laptop asleep) has not missed anything.
-      if (ticks !== thread.ticks || now - thread.lastTick > 10 * HEARTBEAT_MS_MAX) {
+      if (isLate || ticks !== thread.ticks) {
         thread.ticks = ticks;
         thread.lastTick = now;
       } else if (now - thread.lastTick > HEARTBEAT_MS_MAX) {
@@ -436,7 +458,12 @@ class ThreadedListener implements Listener {
     if (thread.worker !== worker || thread.isDone || this.#isFinished) return;
     thread.isDone = true;
     worker.terminate();
-    if (thread.statistics === null) return;
+    if (thread.statistics === null) {
+      // It never started: at first that is the caller's to know, later it is tried again.
+      if (this.#isStopping) this.#finishWhenDone();
+      else if (this.#heartbeat !== undefined) this.#restart(index);
+      return;
+    }
     const { connectionsActive } = sumStatistics([thread.statistics], this.#layout);
     Atomics.sub(new Int32Array(this.#open), 0, connectionsActive);
     this.#past.push(withoutGauges(thread.statistics));
@@ -445,14 +472,18 @@ class ThreadedListener implements Listener {
     thread.exchanges.clear();
     this.#report(new Error(`listener thread ${index} died and is replaced: ${reason}`));
     this.#threadsReplaced++;
-    if (this.#isStopping) {
-      this.#finishWhenDone();
-      return;
-    }
+    if (this.#isStopping) this.#finishWhenDone();
+    else this.#restart(index);
+  }
+
+  /** Starts a thread in the place of one that died; one that does not start is tried again, with growing pauses. */
+  #restart(index: number): void {
+    const thread = this.#threads[index];
+    const pauseMs = Math.min(RESTART_PAUSE_MS * 2 ** thread.restarts++, RESTART_PAUSE_MS_MAX);
     setTimeout(() => {
       if (this.#isStopping) return;
-      this.#startThread(index).catch((error) => this.#report(error));
-    }, RESTART_PAUSE_MS);
+      this.#startThread(index).then(() => thread.restarts = 0, (error) => this.#report(error));
+    }, pauseMs);
   }
 
   #finishWhenDone(): void {

@@ -23,7 +23,7 @@ export interface ExchangeLink {
   command(
     kind: number,
     connection: number,
-    generation: number,
+    number: number,
     memory: Uint8Array<ArrayBuffer> | number,
     flags: number,
   ): void;
@@ -87,6 +87,9 @@ export class ServerExchange {
   /** What is being sent; held, because the kernel reads it. */
   #held: Uint8Array<ArrayBuffer> | null = null;
   #onSent: ((isSent: boolean) => void) | null = null;
+  #sending: Promise<boolean> = Promise.resolve(true);
+  /** The answer has begun. */
+  #isAnswering = false;
   #isGone = false;
   /** The last part of the answer was handed over. */
   #isLast = false;
@@ -187,7 +190,7 @@ export class ServerExchange {
         this.#body = controller;
       },
       pull: async (controller) => {
-        if (this.#isExpecting) {
+        if (this.#isExpecting && !this.#isAnswering) {
           this.#isExpecting = false;
           await this.#sendBytes(encoder.encode("HTTP/1.1 100 Continue\r\n\r\n"), SEND_INTERIM);
         }
@@ -263,7 +266,10 @@ export class ServerExchange {
         ? joined(encoder.encode(`${bytes.length.toString(16)}\r\n`), bytes, LINE_END)
         : joined(bytes);
     };
-    let part = joined(this.#head(response, length, isChunked), frame(first));
+    let part = joined(
+      this.#head(response, length, isChunked),
+      first.length === 0 ? NO_BYTES : frame(first),
+    );
     let pending = second;
     for (;;) {
       if (!await this.#sendBytes(part, 0)) return;
@@ -313,19 +319,23 @@ export class ServerExchange {
   }
 
   /** @returns False when the client is gone */
-  #sendBytes(bytes: Uint8Array<ArrayBuffer>, flags: number): Promise<boolean> {
-    if (this.#isGone) return Promise.resolve(false);
-    return new Promise((resolve) => {
+  async #sendBytes(bytes: Uint8Array<ArrayBuffer>, flags: number): Promise<boolean> {
+    if ((flags & SEND_INTERIM) === 0) this.#isAnswering = true;
+    // One after the other: 100 Continue may be on its way.
+    while (this.#onSent !== null) await this.#sending;
+    if (this.#isGone) return false;
+    this.#sending = new Promise((resolve) => {
       this.#held = bytes;
       this.#onSent = resolve;
       this.#isLast = (flags & SEND_LAST) !== 0;
       this.#command(CommandKind.SEND, bytes, flags);
     });
+    return await this.#sending;
   }
 
   #command(kind: number, memory: Uint8Array<ArrayBuffer> | number, flags: number): void {
-    const { connection, generation } = this.#request;
-    this.#link.command(kind, connection, generation, memory, flags);
+    const { connection, number } = this.#request;
+    this.#link.command(kind, connection, number, memory, flags);
   }
 }
 

@@ -193,9 +193,10 @@ export class UringDriver implements Driver {
         case HANGUP:
           if (this.generations[connection] !== generation) break;
           states[connection] &= ~WATCHING;
-          if (result >= 0 && (states[connection] & (OPEN | WANTED)) === OPEN) {
-            this.#events.hungUp(connection);
-          }
+          if ((states[connection] & (OPEN | WANTED | ENDED)) !== OPEN) break;
+          if (result >= 0) this.#events.hungUp(connection);
+          // Cancelled because it was read from again, which is over already.
+          else this.#watch(connection);
           break;
         case IDENTIFY: {
           if (this.generations[connection] !== generation) break;

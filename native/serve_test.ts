@@ -1,0 +1,134 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { serve } from "./serve.ts";
+import { RawClient } from "./testing/raw_client.ts";
+import { NATIVE_TRANSPORTS } from "./testing/tested_listener.ts";
+
+const module = new URL("testing/serve_thread.ts", import.meta.url);
+
+for (const { transport, problem } of NATIVE_TRANSPORTS) {
+  const ignore = problem !== null;
+  const options = { hostname: "127.0.0.1", port: 0, transport };
+
+  Deno.test({
+    name: `${transport}: an answer of more pieces than a system call takes comes whole`,
+    ignore,
+    async fn() {
+      const data = { failures: new SharedArrayBuffer(4) };
+      const listener = await serve({ ...options, module, data }, () => new Response());
+      for (const pieces of [1, 95, 97, 1_024, 5_000, 40_000]) {
+        const response = await fetch(`http://127.0.0.1:${listener.addr.port}/pieces?${pieces}`);
+        assertEquals(await response.text(), "a".repeat(pieces * 20));
+      }
+      await listener.shutdown();
+      assertEquals(listener.statistics().answersInFlight, 0);
+    },
+  });
+
+  Deno.test({
+    name: `${transport}: empty pieces of a stream end nothing`,
+    ignore,
+    async fn() {
+      const listener = await serve(options, () => {
+        const pieces = ["", "hel", "", "lo", ""].map((text) => new TextEncoder().encode(text));
+        return new Response(
+          new ReadableStream({
+            async pull(controller) {
+              await new Promise((resolve) => setTimeout(resolve, 5));
+              const piece = pieces.shift();
+              if (piece === undefined) controller.close();
+              else controller.enqueue(piece);
+            },
+          }),
+        );
+      });
+      await using client = await RawClient.open(listener.addr.port, 5_000);
+      for (let n = 0; n < 2; n++) {
+        await client.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        const { body } = await client.answer("GET");
+        assertEquals(new TextDecoder().decode(body), "hello");
+      }
+      await client[Symbol.asyncDispose]();
+      await listener.shutdown();
+    },
+  });
+
+  Deno.test({
+    name:
+      `${transport}: a handler that answers before it reads a body that is expected is understood`,
+    ignore,
+    async fn() {
+      const listener = await serve(options, (request) => {
+        request.text().catch(() => {});
+        return new Response("answered");
+      });
+      for (let n = 0; n < 20; n++) {
+        await using client = await RawClient.open(listener.addr.port, 5_000);
+        await client.write(
+          new TextEncoder().encode(
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
+          ),
+        );
+        const { status, body } = await client.answer("POST");
+        assertEquals([status, new TextDecoder().decode(body)], [200, "answered"]);
+      }
+      await listener.shutdown();
+      assertEquals(listener.statistics().answersInFlight, 0);
+    },
+  });
+
+  Deno.test({
+    name: `${transport}: a thread that does not start again at once is tried again`,
+    ignore,
+    async fn() {
+      const failures = new SharedArrayBuffer(4);
+      const errors: string[] = [];
+      const listener = await serve({
+        ...options,
+        module,
+        data: { failures },
+        onError: ({ message }) => errors.push(message),
+      }, () => new Response("answered"));
+      Atomics.store(new Int32Array(failures), 0, 2);
+      listener.unsafeFailThread(0);
+      const response = await fetch(`http://127.0.0.1:${listener.addr.port}/`, {
+        signal: AbortSignal.timeout(10_000),
+      }).catch(() => fetch(`http://127.0.0.1:${listener.addr.port}/`));
+      assertEquals(await response.text(), "answered");
+      assert(errors.some((message) => message.includes("died and is replaced")), errors.join());
+      await listener.shutdown();
+    },
+  });
+
+  Deno.test({
+    name: `${transport}: threads that cannot start are an error, and nothing listens any more`,
+    ignore,
+    async fn() {
+      const failures = new SharedArrayBuffer(4);
+      Atomics.store(new Int32Array(failures), 0, 1);
+      const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = free.addr;
+      free.close();
+      await assertRejects(
+        () =>
+          serve({ ...options, port, threads: 2, module, data: { failures } }, () => new Response()),
+        Error,
+        "made to fail",
+      );
+      await assertRejects(() => Deno.connect({ hostname: "127.0.0.1", port }));
+    },
+  });
+
+  Deno.test({
+    name: `${transport}: a port that is taken is an error that names it`,
+    ignore,
+    async fn() {
+      using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = taken.addr;
+      await assertRejects(
+        () => serve({ ...options, port }, () => new Response()),
+        Deno.errors.AddrInUse,
+        `127.0.0.1:${port}`,
+      );
+    },
+  });
+}

@@ -1,0 +1,33 @@
+/**
+ * Fast routes for serve_test.ts: an answer of many short pieces, and a start that can be made to fail.
+ *
+ * @module
+ */
+import { HeadTemplate, listenerThread, mapMemory } from "../mod.ts";
+
+const PIECE_BYTES = 20;
+
+listenerThread(({ data }) => {
+  // How often starts fail from now on, counted down.
+  const { failures } = data as { failures: SharedArrayBuffer };
+  const left = new Int32Array(failures);
+  if (left[0] > 0) {
+    Atomics.sub(left, 0, 1);
+    throw new Error("made to fail");
+  }
+  const head = new HeadTemplate(200, "OK", { "content-type": "text/plain" });
+  const memory = mapMemory(PIECE_BYTES);
+  memory.bytes.fill(97);
+  return {
+    routes: [{
+      path: "/pieces",
+      answer(request, answer) {
+        const pieces = Number(request.text(request.queryStart, request.targetEnd));
+        answer.begin(head);
+        answer.endHead(pieces * PIECE_BYTES);
+        for (let i = 0; i < pieces; i++) answer.addMemory(memory.address, PIECE_BYTES);
+        return true;
+      },
+    }],
+  };
+});
