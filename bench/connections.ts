@@ -185,7 +185,8 @@ function startListener(transport: "uring" | "epoll"): Promise<Running> {
     `--transport=${transport}`,
     "--hostname=0.0.0.0",
     `--threads=${LISTENER_THREADS}`,
-    `--connections=${wanted}`,
+    // The requests before the first count keep a connection or two of their own.
+    `--connections=${wanted + 10}`,
   ];
   return startDeno(["-A", here("native_server.ts"), ...options]);
 }

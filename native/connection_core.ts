@@ -43,6 +43,8 @@ export interface CoreOptions extends Timeouts {
   connectionsMax: number;
   /** One word: the connections that are open, of all threads. */
   open: Int32Array;
+  /** One word: not 0 when this thread was given up, and must not touch anything any more. */
+  abandoned: Int32Array;
   bodyBytesMax: number;
   routes: readonly FastRoute[];
   statistics: ThreadStatistics;
@@ -286,6 +288,9 @@ export class ConnectionCore implements DriverEvents {
   // What the driver tells.
 
   begun(): void {
+    if (Atomics.load(this.#options.abandoned, 0) !== 0) {
+      throw new Error("the thread was given up while it hung");
+    }
     this.#clock.read();
     this.#now = this.#turnStart = this.#clock.milliseconds[0];
     if (this.#now < this.#nextTick) return;

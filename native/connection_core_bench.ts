@@ -42,6 +42,7 @@ const head = new HeadTemplate(200, "OK", { "content-type": "application/json" })
 const core = new ConnectionCore({
   connectionsMax: 1,
   open: new Int32Array(1),
+  abandoned: new Int32Array(1),
   bodyBytesMax: 0,
   headerTimeoutMs: 1_000,
   idleTimeoutMs: 1_000,

@@ -18,6 +18,8 @@ export interface ThreadStart extends Timeouts {
   connectionsPerThread: number;
   /** One word: the connections that are open, of all threads. */
   open: SharedArrayBuffer;
+  /** One word: the main thread has given this thread up. */
+  abandoned: SharedArrayBuffer;
   bodyBytesMax: number;
   commands: SharedArrayBuffer;
   durationBounds: number[];
@@ -119,6 +121,7 @@ function run(
   const core: ConnectionCore = new ConnectionCore({
     ...start,
     open: new Int32Array(start.open),
+    abandoned: new Int32Array(start.abandoned),
     routes,
     statistics: new ThreadStatistics(statistics, layout),
     tell,

@@ -145,6 +145,7 @@ interface Thread {
   readonly socket: ListeningSocket;
   readonly waker: number;
   commands: CommandRing;
+  abandoned: Int32Array;
   /** Commands that found the ring full. */
   readonly queue: Command[];
   readonly exchanges: Map<number, ServerExchange>;
@@ -295,9 +296,11 @@ class ThreadedListener implements Listener {
     const url = module ?? new URL("./plain_thread.ts", import.meta.url);
     const worker = new Worker(url, { type: "module", name: `listener ${index}` });
     const commands = CommandRing.allocate();
+    const abandoned = new SharedArrayBuffer(4);
     Object.assign(thread, {
       worker,
       commands: new CommandRing(commands),
+      abandoned: new Int32Array(abandoned),
       statistics: null,
       isDone: false,
       ticks: 0,
@@ -331,6 +334,7 @@ class ThreadedListener implements Listener {
       connectionsMax: this.connectionsMax,
       connectionsPerThread: this.#connectionsPerThread,
       open: this.#open,
+      abandoned,
       headerTimeoutMs: this.#options.headerTimeoutMs ?? 10_000,
       idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
       bodyTimeoutMs: this.#options.bodyTimeoutMs ?? 30_000,
@@ -457,7 +461,9 @@ class ThreadedListener implements Listener {
     const thread = this.#threads[index];
     if (thread.worker !== worker || thread.isDone || this.#isFinished) return;
     thread.isDone = true;
+    // A thread that hangs is not ended by that: if it ever goes on, it ends itself.
     worker.terminate();
+    Atomics.store(thread.abandoned, 0, 1);
     if (thread.statistics === null) {
       // It never started: at first that is the caller's to know, later it is tried again.
       if (this.#isStopping) this.#finishWhenDone();

@@ -27,6 +27,7 @@ body.bytes.fill(120);
 const core = new ConnectionCore({
   connectionsMax: 10,
   open: new Int32Array(1),
+  abandoned: new Int32Array(1),
   bodyBytesMax: 0,
   headerTimeoutMs: 60_000,
   idleTimeoutMs: 60_000,
