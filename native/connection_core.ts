@@ -802,8 +802,11 @@ export class ConnectionCore implements DriverEvents {
       waiting.looked = 0;
       this.#readWaiting(connection);
     } else if (!wasSending) this.#resume(connection);
-    // Nothing more will come to make a request of what is there.
-    if ((flags & ENDED) !== 0 && this.#states[connection] === READING) this.#close(connection);
+    if ((flags & ENDED) === 0) return;
+    // Nothing more will come to make a request of what is there, or to complete the body of one.
+    const state = this.#states[connection];
+    const isWaitedFor = state === HANDLING && !this.#exchanges[connection]!.isBodyDone;
+    if (state === READING || isWaitedFor) this.#close(connection);
   }
 
   #sentFor(connection: number, exchange: Exchange): void {
