@@ -1,3 +1,5 @@
+import { readWrkOutput } from "./wrk.ts";
+
 /** What is asked of a server: it answers the same each time. */
 export type Workload = "keep-alive" | "connection per request" | "pipelined";
 
@@ -95,16 +97,14 @@ export async function runLoad(
   core: number,
 ): Promise<ListenerLoad> {
   const url = `http://127.0.0.1:${port}${PATH}`;
-  const { stdout, stderr } = await new Deno.Command("taskset", {
+  const output = await new Deno.Command("taskset", {
     args: [
       ...["-c", String(core), "wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`],
       ...[...TIMEOUT, "-s", script, url],
     ],
   }).output();
-  const text = new TextDecoder().decode(stdout);
-  const json = text.match(/^\{"requests".*\}$/m);
-  if (json === null) throw new Error(`wrk said:\n${text}${new TextDecoder().decode(stderr)}`);
-  const { requests, answered, bytes, us, errors, p50, p99 } = JSON.parse(json[0]);
+  const { text, figures } = readWrkOutput(output);
+  const { requests, answered, bytes, us, errors, p50, p99 } = figures;
   // Every answer has a time, or every 16 together.
   if (!(answered > 0) || answered > requests || answered * (PIPELINED + 1) < requests) {
     throw new Error(`wrk said:\n${text}`);

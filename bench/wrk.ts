@@ -70,11 +70,8 @@ end
 export async function runWrk({ url, script, seconds, core }: LoadOptions): Promise<Load> {
   const wrk = ["wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, ...TIMEOUT, "-s", script, url];
   const [program, ...args] = core === null ? wrk : ["taskset", "-c", String(core), ...wrk];
-  const { stdout, stderr } = await new Deno.Command(program, { args }).output();
-  const text = new TextDecoder().decode(stdout);
-  const json = text.match(/^\{"requests".*\}$/m);
-  if (json === null) throw new Error(`wrk said:\n${text}${new TextDecoder().decode(stderr)}`);
-  const { requests, bytes, us, errors, p50, p99, max } = JSON.parse(json[0]);
+  const { text, figures } = readWrkOutput(await new Deno.Command(program, { args }).output());
+  const { requests, bytes, us, errors, p50, p99, max } = figures;
   if (!(requests > 0) || errors > 0) throw new Error(`wrk said:\n${text}`);
   return {
     requests,
@@ -84,6 +81,20 @@ export async function runWrk({ url, script, seconds, core }: LoadOptions): Promi
     p99Ms: p99 / 1e3,
     maxMs: max / 1e3,
   };
+}
+
+/**
+ * Reads the line of figures that a script of ours has wrk print.
+ *
+ * @throws {Error} With all that wrk said, if there is none
+ */
+export function readWrkOutput(
+  { stdout, stderr }: Deno.CommandOutput,
+): { text: string; figures: Record<string, number> } {
+  const text = new TextDecoder().decode(stdout);
+  const json = text.match(/^\{"requests".*\}$/m);
+  if (json === null) throw new Error(`wrk said:\n${text}${new TextDecoder().decode(stderr)}`);
+  return { text, figures: JSON.parse(json[0]) };
 }
 
 /** The median of one figure over loads. */

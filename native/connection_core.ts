@@ -116,7 +116,7 @@ interface Exchange {
 
 /** Milliseconds after which a body that does not come is asked for again. */
 const REFRESH_MS = 1_000;
-/** Milliseconds between two complaints about the same. */
+/** Milliseconds between two complaints. */
 const COMPLAINT_MS = 10_000;
 const WAITING_BYTES = 4_096;
 const WAITING_SPARE_MAX = 256;
@@ -384,9 +384,14 @@ export class ConnectionCore implements DriverEvents {
     // The socket does not listen any more: a drain is on its way.
     if (code === ERRNO.EINVAL) return;
     this.#counts[COUNT.acceptFailures]++;
+    this.#complain(exhaustedText(code));
+  }
+
+  /** Tells the main thread what went wrong, now and then. */
+  #complain(text: string): void {
     if (this.#now < this.#nextComplaint) return;
     this.#nextComplaint = this.#now + COMPLAINT_MS;
-    this.#options.tell({ kind: "exhausted", text: exhaustedText(code) });
+    this.#options.tell({ kind: "complaint", text });
   }
 
   // Reading.
@@ -478,9 +483,10 @@ export class ConnectionCore implements DriverEvents {
         return true;
       }
       slots.rollback();
-    } catch {
+    } catch (error) {
       // The handler answers it instead: with its own failure, if it fails there too.
       slots.rollback();
+      this.#complain(`fast route ${this.#routes[route].path}: ${(error as Error).message}`);
     }
     if (slots.isEmpty) slots.abandon();
     return false;

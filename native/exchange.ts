@@ -29,7 +29,7 @@ export type ThreadMessage =
     connection: number;
     number: number;
   }
-  | { kind: "exhausted"; text: string }
+  | { kind: "complaint"; text: string }
   | { kind: "message"; value: unknown }
   | { kind: "delivered" }
   | { kind: "drained" };

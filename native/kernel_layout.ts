@@ -11,7 +11,6 @@ export const IO_URING = {
   IORING_SETUP_CQSIZE: 1 << 3,
   IORING_SETUP_CLAMP: 1 << 4,
   IORING_SETUP_SUBMIT_ALL: 1 << 7,
-  IORING_SETUP_COOP_TASKRUN: 1 << 8,
   IORING_SETUP_SINGLE_ISSUER: 1 << 12,
   IORING_SETUP_DEFER_TASKRUN: 1 << 13,
   IORING_FEAT_SINGLE_MMAP: 1 << 0,
@@ -26,7 +25,6 @@ export const IO_URING = {
   IORING_REGISTER_RING_FDS: 20,
   IORING_REGISTER_PBUF_RING: 22,
   IORING_RSRC_REGISTER_SPARSE: 1 << 0,
-  IORING_OP_NOP: 0,
   IORING_OP_POLL_ADD: 6,
   IORING_OP_SENDMSG: 9,
   IORING_OP_TIMEOUT: 11,
@@ -76,7 +74,6 @@ export const SOCKET = {
   TCP_NODELAY: 1,
   MSG_NOSIGNAL: 0x4000,
   MSG_DONTWAIT: 0x40,
-  MSG_WAITALL: 0x100,
   SO_PEERNAME: 28,
   SHUT_WR: 1,
   SHUT_RDWR: 2,
@@ -91,7 +88,6 @@ export const EVENTS = {
   EPOLLRDHUP: 0x2000,
   EPOLLET: 0x8000_0000,
   EPOLL_CTL_ADD: 1,
-  EPOLL_CTL_DEL: 2,
   EPOLL_CLOEXEC: 0o2000000,
   EFD_CLOEXEC: 0o2000000,
   EFD_NONBLOCK: 0o4000,
@@ -111,11 +107,9 @@ export const ERRNO = {
   EINVAL: 22,
   EMFILE: 24,
   ENFILE: 23,
-  EPIPE: 32,
   ENOSYS: 38,
   EPROTO: 71,
   ECONNABORTED: 103,
-  ECONNRESET: 104,
   ENOBUFS: 105,
   ECANCELED: 125,
 } as const;
@@ -135,7 +129,6 @@ export const PARAMS = {
 export const SQ_OFFSETS = {
   head: 0,
   tail: 4,
-  ring_mask: 8,
   ring_entries: 12,
   flags: 16,
   array: 24,
@@ -145,9 +138,7 @@ export const SQ_OFFSETS = {
 export const CQ_OFFSETS = {
   head: 0,
   tail: 4,
-  ring_mask: 8,
   ring_entries: 12,
-  overflow: 16,
   cqes: 20,
 } as const;
 
@@ -165,6 +156,7 @@ export const SQE = {
   user_data: 32,
   buf_group: 40,
   file_index: 44,
+  addr3: 48,
 } as const;
 
 /** `struct io_uring_cqe` */

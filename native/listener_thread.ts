@@ -29,8 +29,6 @@ export interface ThreadStart extends Timeouts {
 /** What a listener thread says first. */
 export interface ThreadStarted {
   kind: "started";
-  /** By what io_uring's system calls are made; empty on epoll. */
-  calls: string;
   statistics: SharedArrayBuffer;
   layout: StatisticsLayout;
 }
@@ -175,7 +173,6 @@ function run(
   core.start(obey);
   const started: ThreadStarted = {
     kind: "started",
-    calls: driver!.name === "uring" ? (driver as unknown as UringDriver).callsName : "",
     statistics,
     layout,
   };

@@ -20,6 +20,10 @@ import { mapMemory, type MappedMemory } from "./mapped_memory.ts";
 import { openRingCalls, type RingCalls } from "./ring_calls.ts";
 
 const TWO_32 = 2 ** 32;
+// Where the fields of a submission lie, in words.
+const ENTRY = SQE.sizeof / 4, FD = SQE.fd / 4, OFF = SQE.off / 4, ADDR = SQE.addr / 4;
+const LEN = SQE.len / 4, FLAGS = SQE.msg_flags / 4, DATA = SQE.user_data / 4;
+const BUF_GROUP = SQE.buf_group / 4, FILE_INDEX = SQE.file_index / 4, ADDR3 = SQE.addr3 / 4;
 /** Times that a full submission queue is offered to the kernel before the ring is given up. */
 const SUBMIT_TRIES_MAX = 1_000;
 
@@ -49,8 +53,6 @@ export class Ring implements Disposable {
   /** What a completion's place is masked with. */
   readonly completionMask: number;
   readonly descriptor: number;
-  /** By what the system calls are made. */
-  readonly callsName: string;
   /** The first completion that was not taken, as the kernel counts them, before masking. */
   head = 0;
 
@@ -70,7 +72,6 @@ export class Ring implements Disposable {
   /** @throws {SystemError} If the kernel refuses */
   constructor({ submissions, completions, calls = openRingCalls() }: RingOptions) {
     this.#calls = calls;
-    this.callsName = calls.name;
     const params = new Uint8Array(PARAMS.sizeof);
     const fields = new DataView(params.buffer);
     fields.setUint32(
@@ -141,21 +142,21 @@ export class Ring implements Disposable {
   ): void {
     if (((this.#tail - this.#submitted) >>> 0) > this.#submissionMask) this.#makeRoom();
     const words = this.#submissions;
-    const at = (this.#tail & this.#submissionMask) * 16;
+    const at = (this.#tail & this.#submissionMask) * ENTRY;
     words[at] = head;
-    words[at + 1] = descriptor;
-    words[at + 2] = 0;
-    words[at + 3] = 0;
-    words[at + 4] = address;
-    words[at + 5] = address / TWO_32;
-    words[at + 6] = length;
-    words[at + 7] = flags;
-    words[at + 8] = data;
-    words[at + 9] = data2;
-    words[at + 10] = bufferGroup;
-    words[at + 11] = fileIndex;
-    words[at + 12] = 0;
-    words[at + 13] = 0;
+    words[at + FD] = descriptor;
+    words[at + OFF] = 0;
+    words[at + OFF + 1] = 0;
+    words[at + ADDR] = address;
+    words[at + ADDR + 1] = address / TWO_32;
+    words[at + LEN] = length;
+    words[at + FLAGS] = flags;
+    words[at + DATA] = data;
+    words[at + DATA + 1] = data2;
+    words[at + BUF_GROUP] = bufferGroup;
+    words[at + FILE_INDEX] = fileIndex;
+    words[at + ADDR3] = 0;
+    words[at + ADDR3 + 1] = 0;
     this.#tail = (this.#tail + 1) >>> 0;
   }
 
@@ -173,10 +174,10 @@ export class Ring implements Disposable {
     data2: number,
   ): void {
     this.push(head, descriptor, SOCKET.SOL_SOCKET + name * TWO_32, 0, 0, data, data2, 0, length);
-    const at = ((this.#tail - 1) & this.#submissionMask) * 16;
-    this.#submissions[at + 2] = GET_SOCKET_OPTION.cmd_op;
-    this.#submissions[at + 12] = address;
-    this.#submissions[at + 13] = address / TWO_32;
+    const at = ((this.#tail - 1) & this.#submissionMask) * ENTRY;
+    this.#submissions[at + OFF] = GET_SOCKET_OPTION.cmd_op;
+    this.#submissions[at + ADDR3] = address;
+    this.#submissions[at + ADDR3 + 1] = address / TWO_32;
   }
 
   /**
@@ -360,12 +361,22 @@ export class BufferRing {
     this.#buffersAddress = this.address + ringBytes;
     this.byteLength = byteLength;
     this.#mask = count - 1;
+    this.taken = count;
     for (let i = 0; i < count; i++) this.give(i);
     this.publish();
   }
 
+  /** Buffers that the kernel has filled and that it has not got back. */
+  taken = 0;
+
+  /** Counts a buffer that the kernel has filled. */
+  take(): void {
+    this.taken++;
+  }
+
   /** Lends a buffer to the kernel again; it sees it with the next {@linkcode BufferRing.publish}. */
   give(number: number): void {
+    this.taken--;
     const place = this.#tail & this.#mask;
     const address = this.#buffersAddress + number * this.byteLength;
     this.#entries[place * 4] = address;

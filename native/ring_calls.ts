@@ -3,8 +3,6 @@ import { errno } from "./libc.ts";
 
 /** The three system calls of io_uring. Each returns what the kernel does: a negative error number when it fails. */
 export interface RingCalls {
-  /** By what they are made, for people. */
-  readonly name: string;
   /** io_uring_setup(2) */
   setup(entries: number, params: Uint8Array<ArrayBuffer>): number;
   /** io_uring_enter(2), without a signal mask */
@@ -61,7 +59,6 @@ function liburingCalls(): RingCalls {
   const { symbols } = Deno.dlopen("liburing.so.2", LIBURING);
   const { io_uring_enter } = symbols;
   return {
-    name: "liburing.so.2",
     setup: symbols.io_uring_setup,
     enter: (descriptor, submissions, completions, flags) =>
       io_uring_enter(descriptor, submissions, completions, flags, null),
@@ -74,7 +71,6 @@ function libcCalls(): RingCalls {
   const { SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register } = SYSTEM_CALL;
   const negative = (result: number) => result < 0 ? -errno() : result;
   return {
-    name: "syscall(2)",
     setup: (entries, params) => negative(setup(BigInt(SYS_io_uring_setup), entries, params)),
     enter: (descriptor, submissions, completions, flags) =>
       negative(enter(SYS_io_uring_enter, descriptor, submissions, completions, flags, null)),

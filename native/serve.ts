@@ -391,7 +391,7 @@ class ThreadedListener implements Listener {
       case "message":
         this.#options.onMessage?.(message.value, index);
         return;
-      case "exhausted":
+      case "complaint":
         this.#report(new Error(message.text));
         return;
       case "drained":

@@ -25,6 +25,27 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
   });
 
   Deno.test({
+    name:
+      `${transport}: what a fast route fails to answer its handler answers, and the failure is told`,
+    ignore,
+    async fn() {
+      const data = { failures: new SharedArrayBuffer(4) };
+      const errors: string[] = [];
+      const listener = await serve({
+        ...options,
+        module,
+        data,
+        onError: ({ message }) => errors.push(message),
+      }, () => new Response("by the handler"));
+      const response = await fetch(`http://127.0.0.1:${listener.addr.port}/throws`);
+      assertEquals(await response.text(), "by the handler");
+      await listener.shutdown();
+      assertEquals(errors, ["fast route /throws: made to throw"]);
+      assertEquals(listener.statistics().answersInFlight, 0);
+    },
+  });
+
+  Deno.test({
     name: `${transport}: empty pieces of a stream end nothing`,
     ignore,
     async fn() {

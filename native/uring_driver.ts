@@ -1,5 +1,13 @@
 import { type Driver, type DriverEvents, type DriverOptions, LATER } from "./driver.ts";
-import { ERRNO, EVENTS, GET_SOCKET_OPTION, IO_URING, SOCKET, TIMESPEC } from "./kernel_layout.ts";
+import {
+  CQE,
+  ERRNO,
+  EVENTS,
+  GET_SOCKET_OPTION,
+  IO_URING,
+  SOCKET,
+  TIMESPEC,
+} from "./kernel_layout.ts";
 import {
   ACCEPT_SINGLY_BELOW,
   ACCEPTS_MAX,
@@ -72,7 +80,6 @@ const HEADS = {
   shutdown: IO_URING.IORING_OP_SHUTDOWN | FIXED_FILE,
   close: IO_URING.IORING_OP_CLOSE,
   cancel: IO_URING.IORING_OP_ASYNC_CANCEL | IO_URING.IOSQE_CQE_SKIP_SUCCESS << 8,
-
   read: IO_URING.IORING_OP_READ,
   timeout: IO_URING.IORING_OP_TIMEOUT,
 };
@@ -136,13 +143,9 @@ export class UringDriver implements Driver {
     this.#startTimeout();
   }
 
-  /** By what the system calls are made. */
-  get callsName(): string {
-    return this.#ring.callsName;
+  get buffersLent(): number {
+    return this.#buffers.taken;
   }
-
-  /** Buffers go back within the turn that they came in. */
-  readonly buffersLent = 0;
 
   turn(): void {
     const ring = this.#ring;
@@ -153,11 +156,11 @@ export class UringDriver implements Driver {
     const states = this.#states;
     const tail = ring.tail;
     for (let head = ring.head; head !== tail;) {
-      const at = (head & completionMask) * 4;
-      const data = completions[at];
-      const generation = completions[at + 1] >>> 0;
-      const result = completions[at + 2];
-      const flags = completions[at + 3];
+      const at = (head & completionMask) * (CQE.sizeof / 4);
+      const data = completions[at + CQE.user_data / 4];
+      const generation = completions[at + CQE.user_data / 4 + 1] >>> 0;
+      const result = completions[at + CQE.res / 4];
+      const flags = completions[at + CQE.flags / 4];
       const connection = data & CONNECTION_MASK;
       // Taken from here on: it may be overwritten while it is handled.
       ring.head = head = (head + 1) >>> 0;
@@ -167,14 +170,16 @@ export class UringDriver implements Driver {
           if (isCurrent && (flags & IO_URING.IORING_CQE_F_MORE) === 0) {
             states[connection] &= ~(RECEIVING | CANCELLING);
           }
+          const hasBuffer = (flags & IO_URING.IORING_CQE_F_BUFFER) !== 0;
+          const number = flags >>> IO_URING.IORING_CQE_BUFFER_SHIFT;
+          if (hasBuffer) this.#buffers.take();
           if (result > 0) {
-            const number = flags >>> IO_URING.IORING_CQE_BUFFER_SHIFT;
             if (isCurrent && (states[connection] & OPEN) !== 0) {
               const from = number * byteLength;
               this.#events.received(connection, bytes, from, from + result);
             }
-            this.#buffers.give(number);
           } else if (isCurrent) this.#receiveEnded(connection, result);
+          if (hasBuffer) this.#buffers.give(number);
           if (isCurrent && (states[connection] & (WANTED | RECEIVING | OPEN)) === (WANTED | OPEN)) {
             this.#startReceive(connection);
           }

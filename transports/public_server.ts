@@ -1,4 +1,3 @@
-import { transportProblem } from "../native/mod.ts";
 import { serveDeno } from "./deno_server.ts";
 import { NativeServer, type NativeServerOptions } from "./native_server.ts";
 import type { RunningServer } from "./server.ts";
@@ -45,18 +44,13 @@ export async function openPublicServer(options: PublicServerOptions): Promise<Pu
       if (reasons.length === 0) reasons.push("TLS is Deno.serve's");
       continue;
     }
-    const problem = transportProblem(transport);
-    if (problem !== null) {
-      reasons.push(problem);
-      continue;
-    }
     try {
       const native = await NativeServer.start({ ...options, transport });
       return { server: native, transport, native, reasons };
     } catch (error) {
       // Another transport would not get the port either.
       if (error instanceof Deno.errors.AddrInUse || asked !== "auto") throw error;
-      reasons.push(`${transport}: ${(error as Error).message}`);
+      reasons.push((error as Error).message);
     }
   }
   throw new Error(reasons.join("; "));

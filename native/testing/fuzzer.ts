@@ -10,7 +10,7 @@ import {
   RawClient,
   UNKNOWN_METHOD,
 } from "./raw_client.ts";
-import { type GeneratedRequest, generateRequest, mutate } from "./request_generator.ts";
+import { type GeneratedRequest, generateRequest, joined, mutate } from "./request_generator.ts";
 import { SeededRandom } from "./seeded_random.ts";
 
 /** What a run of the fuzzer is. */
@@ -289,16 +289,6 @@ function check(text: string): string {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return (Math.imul(hash ^ (hash >>> 15), 0x735a2d97) >>> 8).toString(16).padStart(6, "0");
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function pause(milliseconds: number): Promise<void> {

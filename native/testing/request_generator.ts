@@ -293,6 +293,11 @@ function chunk(random: SeededRandom, body: Uint8Array): Uint8Array<ArrayBuffer> 
     start = cut;
   }
   parts.push(latin1Bytes(random.chance(0.2) ? "0\r\nX-Trailer: a\r\n\r\n" : "0\r\n\r\n"));
+  return joined(parts);
+}
+
+/** Bytes behind each other, in one piece. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,5 +1,5 @@
 /**
- * Fast routes for serve_test.ts: an answer of many short pieces, and a start that can be made to fail.
+ * Fast routes for serve_test.ts: an answer of many short pieces, one that throws, and a start that can be made to fail.
  *
  * @module
  */
@@ -27,6 +27,12 @@ listenerThread(({ data }) => {
         answer.endHead(pieces * PIECE_BYTES);
         for (let i = 0; i < pieces; i++) answer.addMemory(memory.address, PIECE_BYTES);
         return true;
+      },
+    }, {
+      path: "/throws",
+      answer(_request, answer) {
+        answer.begin(head);
+        throw new Error("made to throw");
       },
     }],
   };
