@@ -1,6 +1,7 @@
 import { AnswerSlots } from "./answer_slots.ts";
 import { ChunkedDecoder, ChunkedError } from "./chunked_decoder.ts";
 import { MonotonicClock } from "./clock.ts";
+import type { ConnectionCount } from "./connection_count.ts";
 import { type Driver, type DriverEvents, LATER } from "./driver.ts";
 import {
   type ExchangeRequest,
@@ -11,7 +12,8 @@ import {
 } from "./exchange.ts";
 import { ERRNO } from "./kernel_layout.ts";
 import { errorText } from "./libc.ts";
-import { type FastRoute, httpDate, type ReleasedMemory } from "./fast_route.ts";
+import { type FastRoute, HeadTemplate, httpDate, type ReleasedMemory } from "./fast_route.ts";
+import type { Gate } from "./gate.ts";
 import {
   BODY_DISCARDED_BYTES_MAX,
   BODY_WINDOW_BYTES,
@@ -19,6 +21,7 @@ import {
   INPUT_WAITING_BYTES_MAX,
   LINGER_BYTES_MAX,
   LINGER_MS,
+  SHED_MS,
   TICK_MS,
 } from "./limits.ts";
 import { INCOMPLETE, RequestParser } from "./request_parser.ts";
@@ -41,12 +44,13 @@ export interface Timeouts {
 export interface CoreOptions extends Timeouts {
   /** Of all threads together; past it new ones wait in the kernel's backlog. */
   connectionsMax: number;
-  /** One word: the connections that are open, of all threads. */
-  open: Int32Array;
+  /** Those of all threads. */
+  connections: ConnectionCount;
   /** One word: not 0 when this thread was given up, and must not touch anything any more. */
   abandoned: Int32Array;
   bodyBytesMax: number;
   routes: readonly FastRoute[];
+  gate: Gate | null;
   statistics: ThreadStatistics;
   /** Tells the main thread. */
   tell: (message: ThreadMessage) => void;
@@ -64,6 +68,8 @@ const HANDLING = 3;
 const LINGERING = 4;
 /** The driver was told to close it. */
 const CLOSING = 5;
+/** Past the connection limit: refused as soon as it asks for something. */
+const SHEDDING = 6;
 
 // Flags of a connection.
 /** Ends when what is being sent was sent. */
@@ -78,6 +84,10 @@ const HEAD_BEGUN = 8;
 const ENDED = 16;
 /** Has had a request or an answer since the last look at idle ones. */
 const USED = 32;
+/** Past the connection limit. */
+const SHED = 64;
+/** The gate has let the next request through, which waits for the answers before it. */
+const LET_THROUGH = 128;
 
 const NOTHING = -1;
 
@@ -134,6 +144,20 @@ const REASONS: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
+/** What connections past the limit get. */
+const SHED_HEAD = new HeadTemplate(503, "Service Unavailable", {
+  "content-type": "application/json",
+  "cache-control": "no-store",
+  "retry-after": "1",
+});
+const SHED_BODY = JSON.stringify({
+  data: null,
+  error: {
+    code: "service_overloaded",
+    message: "as many connections are open as are served well: try again in a second",
+  },
+});
+
 /**
  * The life of connections: heads parsed, fast routes answered, everything else handed over, deadlines kept, one answer
  * in flight each. It knows no kernel; a {@linkcode Driver} moves the bytes.
@@ -142,6 +166,9 @@ export class ConnectionCore implements DriverEvents {
   readonly #driver: Driver;
   readonly #options: CoreOptions;
   readonly #routes: readonly FastRoute[];
+  readonly #gate: Gate | null;
+  /** What the gate knows clients by. */
+  readonly #clients: Int32Array;
   readonly #paths: Uint8Array[];
   readonly #parser = new RequestParser();
   readonly #slots: AnswerSlots;
@@ -160,13 +187,17 @@ export class ConnectionCore implements DriverEvents {
   readonly #exchanges: (Exchange | null)[] = [];
   /** One more than the highest number that a connection has had. */
   #highest = 0;
+  /** Those that were let in, and those past the limit. */
   #active = 0;
+  #shedding = 0;
   /** Spare bytes for input that waits. */
   readonly #spare: Uint8Array[] = [];
 
   readonly #clock = new MonotonicClock();
   #now = 0;
   #turnStart = 0;
+  /** When what is handled in this turn can have become readable, at the earliest. */
+  #readable = 0;
   #nextTick = 0;
   /** The connection whose requests are being read. */
   #reading = NOTHING;
@@ -183,6 +214,7 @@ export class ConnectionCore implements DriverEvents {
     this.#now = this.#turnStart = this.#clock.milliseconds[0];
     this.#nextTick = this.#now + TICK_MS;
     this.#routes = options.routes;
+    this.#gate = options.gate;
     const encoder = new TextEncoder();
     this.#paths = options.routes.map(({ path }) => encoder.encode(path));
     this.#statistics = options.statistics;
@@ -194,6 +226,7 @@ export class ConnectionCore implements DriverEvents {
     this.#flags = new Uint8Array(count);
     this.#sending = new Int32Array(count).fill(NOTHING);
     this.#unsent = new Float64Array(count);
+    this.#clients = new Int32Array(options.gate?.identify === undefined ? 0 : count);
     this.#deadlines = new Float64Array(count).fill(Infinity);
     for (let i = 0; i < count; i++) {
       this.#waiting.push(null);
@@ -217,16 +250,16 @@ export class ConnectionCore implements DriverEvents {
     this.#driver.turn();
     if (this.#statistics.hasAnswered) {
       this.#clock.read();
-      this.#statistics.endTurn((this.#clock.milliseconds[0] - this.#turnStart) / 1_000);
+      this.#statistics.endTurn((this.#clock.milliseconds[0] - this.#readable) / 1_000);
     }
     this.#counts[COUNT.answersInFlight] = this.#slots.inUse;
     this.#counts[COUNT.buffersLent] = this.#driver.buffersLent;
   }
 
-  /** Milliseconds since the wait of this turn was over. */
+  /** Milliseconds since what is handled in this turn can have become readable, at the earliest. */
   turnMilliseconds(): number {
     this.#clock.read();
-    return this.#clock.milliseconds[0] - this.#turnStart;
+    return this.#clock.milliseconds[0] - this.#readable;
   }
 
   /** Stops accepting; answers that are in flight, and requests that are on their way, are still answered. */
@@ -292,22 +325,34 @@ export class ConnectionCore implements DriverEvents {
       throw new Error("the thread was given up while it hung");
     }
     this.#clock.read();
+    const before = this.#turnStart;
     this.#now = this.#turnStart = this.#clock.milliseconds[0];
+    // What came during the turn before has waited since then; else the kernel woke us for it.
+    this.#readable = this.#driver.wasBusy ? before : this.#now;
     if (this.#now < this.#nextTick) return;
     this.#nextTick = this.#now + TICK_MS;
     this.#tick();
   }
 
   opened(connection: number): void {
+    if (connection >= this.#highest) this.#highest = connection + 1;
+    if (!this.#options.connections.enter()) {
+      this.#states[connection] = SHEDDING;
+      this.#flags[connection] = SHED;
+      this.#deadlines[connection] = this.#now + SHED_MS;
+      this.#counts[COUNT.connectionsShed]++;
+      this.#counts[COUNT.connectionsShedding] = ++this.#shedding;
+      this.#driver.receive(connection);
+      return;
+    }
     this.#states[connection] = READING;
     this.#flags[connection] = USED;
     this.#deadlines[connection] = this.#now + this.#options.headerTimeoutMs;
-    if (connection >= this.#highest) this.#highest = connection + 1;
-    this.#active++;
-    Atomics.add(this.#options.open, 0, 1);
     this.#counts[COUNT.connectionsTotal]++;
-    this.#counts[COUNT.connectionsActive] = this.#active;
-    this.#driver.receive(connection);
+    this.#counts[COUNT.connectionsActive] = ++this.#active;
+    // A gate that tells clients apart is told first; then the connection is read from.
+    if (this.#clients.length > 0) this.#driver.identify(connection);
+    else this.#driver.receive(connection);
   }
 
   received(connection: number, bytes: Uint8Array, from: number, to: number): void {
@@ -325,6 +370,10 @@ export class ConnectionCore implements DriverEvents {
       return;
     }
     if (state === FREE || state === CLOSING) return;
+    if (state === SHEDDING) {
+      this.#shed(connection);
+      return;
+    }
     this.#keep(connection, bytes, from, to);
     if (state !== SENDING) this.#readWaiting(connection);
   }
@@ -366,14 +415,18 @@ export class ConnectionCore implements DriverEvents {
 
   closed(connection: number): void {
     this.#states[connection] = FREE;
-    this.#active--;
-    Atomics.sub(this.#options.open, 0, 1);
-    this.#counts[COUNT.connectionsActive] = this.#active;
+    if ((this.#flags[connection] & SHED) !== 0) {
+      this.#options.connections.leave(0, 1);
+      this.#counts[COUNT.connectionsShedding] = --this.#shedding;
+      return;
+    }
+    this.#options.connections.leave(1, 0);
+    this.#counts[COUNT.connectionsActive] = --this.#active;
   }
 
   connectionsAllowed(): number {
     if (this.#isDraining) return 0;
-    return this.#options.connectionsMax - Atomics.load(this.#options.open, 0);
+    return this.#options.connectionsMax - this.#options.connections.open;
   }
 
   woken(): void {
@@ -447,19 +500,22 @@ export class ConnectionCore implements DriverEvents {
         this.#refuse(connection, -end, parser.refusalCode, parser.refusalText, parser.isHead);
         return to;
       }
-      const isFast = parser.contentLength <= 0 && !parser.isChunked &&
-        (parser.isGet || parser.isHead) && this.#answerFast(connection);
-      if (!isFast) {
+      const hasBody = parser.contentLength > 0 || parser.isChunked;
+      const isRefused = this.#gate !== null && this.#refuseAtGate(connection, hasBody);
+      const isAnswered = isRefused || !hasBody && (parser.isGet || parser.isHead) &&
+          this.#answerFast(connection);
+      if (!isAnswered) {
         // Answers in order: this one begins when those before it were sent.
         if (slots.isOpen) return at;
         this.#handOver(connection);
         return this.#readBody(connection, bytes, end, to);
       }
       at = end;
-      if (!parser.keepsAlive || this.#isDraining) {
+      const hasRest = at < to || hasBody;
+      if (!parser.keepsAlive || hasBody || this.#isDraining) {
         this.#flags[connection] |= CLOSE_AFTER;
         // What else was sent will not be read: the client must still get to see the answer.
-        if (at < to) this.#flags[connection] |= LINGER_AFTER;
+        if (hasRest) this.#flags[connection] |= LINGER_AFTER;
         return to;
       }
       if (!slots.hasRoom) return at;
@@ -467,19 +523,43 @@ export class ConnectionCore implements DriverEvents {
     return at;
   }
 
+  /** Has the gate look at a request, once. */
+  #refuseAtGate(connection: number, hasBody: boolean): boolean {
+    if ((this.#flags[connection] & LET_THROUGH) !== 0) return false;
+    const parser = this.#parser, slots = this.#slots;
+    const client = this.#clients.length > 0 ? this.#clients[connection] : 0;
+    if (this.#gate!.admits(parser, client)) {
+      this.#flags[connection] |= LET_THROUGH;
+      return false;
+    }
+    this.#openSlot(hasBody);
+    this.#gate!.refuse(parser, slots);
+    const route = this.#findRoute();
+    if (route < 0) this.#statistics.refused(slots.status);
+    else this.#statistics.answered(route, parser.isHead, slots.status);
+    this.#flags[connection] |= USED;
+    return true;
+  }
+
+  /** Prepares for an answer to the request that was just parsed. */
+  #openSlot(closes: boolean): void {
+    const parser = this.#parser, slots = this.#slots;
+    if (!slots.isOpen) slots.open();
+    else slots.mark();
+    slots.isHead = parser.isHead;
+    slots.closes = closes || !parser.keepsAlive || this.#isDraining;
+    slots.keepsOldAlive = parser.minorVersion === 0 && parser.keepsAlive;
+  }
+
   #answerFast(connection: number): boolean {
     const parser = this.#parser, slots = this.#slots;
     const route = this.#findRoute();
     if (route < 0) return false;
-    if (!slots.isOpen) slots.open();
-    else slots.mark();
-    slots.isHead = parser.isHead;
-    slots.closes = !parser.keepsAlive || this.#isDraining;
-    slots.keepsOldAlive = parser.minorVersion === 0 && parser.keepsAlive;
+    this.#openSlot(false);
     try {
       if (this.#routes[route].answer(parser, slots)) {
         this.#statistics.answered(route, parser.isHead, slots.status);
-        this.#flags[connection] |= USED;
+        this.#flags[connection] = this.#flags[connection] & ~LET_THROUGH | USED;
         return true;
       }
       slots.rollback();
@@ -553,7 +633,7 @@ export class ConnectionCore implements DriverEvents {
     };
     this.#exchanges[connection] = exchange;
     this.#states[connection] = HANDLING;
-    this.#flags[connection] = this.#flags[connection] & ~HEAD_BEGUN | USED;
+    this.#flags[connection] = this.#flags[connection] & ~(HEAD_BEGUN | LET_THROUGH) | USED;
     this.#deadlines[connection] = exchange.isBodyDone
       ? Infinity
       : this.#now + this.#options.bodyTimeoutMs;
@@ -564,6 +644,12 @@ export class ConnectionCore implements DriverEvents {
 
   identified(connection: number, address: Uint8Array | null): void {
     const exchange = this.#exchanges[connection];
+    if (exchange === null && this.#states[connection] === READING && this.#clients.length > 0) {
+      const hostname = address === null ? "" : readAddress(address).hostname;
+      this.#clients[connection] = this.#gate!.identify!(hostname);
+      this.#driver.receive(connection);
+      return;
+    }
     if (exchange === null || exchange.held === null) return;
     const { held } = exchange;
     exchange.held = null;
@@ -790,11 +876,20 @@ export class ConnectionCore implements DriverEvents {
   /** An answer is complete: the connection ends, or its next request is read. */
   #readNext(connection: number): void {
     const flags = this.#flags[connection];
+    if ((flags & (SHED | ENDED)) === SHED) {
+      // The client closes, having read that the connection ends. To end it here takes an operation that io_uring hands
+      // to a thread of its own, which is too dear where many are refused.
+      this.#states[connection] = LINGERING;
+      this.#dropWaiting(connection);
+      this.#unsent[connection] = 0;
+      this.#deadlines[connection] = this.#now + SHED_MS;
+      return;
+    }
     if ((flags & (LINGER_AFTER | ENDED)) === LINGER_AFTER) {
       this.#linger(connection);
       return;
     }
-    if ((flags & (CLOSE_AFTER | LINGER_AFTER)) !== 0) {
+    if ((flags & (CLOSE_AFTER | LINGER_AFTER | SHED)) !== 0) {
       this.#close(connection);
       return;
     }
@@ -877,6 +972,20 @@ export class ConnectionCore implements DriverEvents {
     );
     this.#flags[connection] |= CLOSE_AFTER | LINGER_AFTER;
     this.#statistics.refused(status);
+  }
+
+  /** Refuses a connection past the limit, whatever it asks for. */
+  #shed(connection: number): void {
+    const slots = this.#slots;
+    slots.open();
+    slots.isHead = false;
+    slots.closes = true;
+    slots.begin(SHED_HEAD);
+    slots.endHead(SHED_BODY.length);
+    slots.writeText(SHED_BODY);
+    this.#statistics.refused(503);
+    this.#states[connection] = SENDING;
+    this.#begin(connection, slots.finish());
   }
 
   #bodyTooLong(): string {
@@ -980,12 +1089,13 @@ export class ConnectionCore implements DriverEvents {
 
   #drainIdle(): void {
     for (let connection = 0; connection < this.#highest; connection++) {
+      if (this.#states[connection] === SHEDDING) this.#close(connection);
       if (this.#states[connection] !== READING) continue;
       const flags = this.#flags[connection];
       this.#flags[connection] &= ~USED;
       if ((flags & (HEAD_BEGUN | USED)) === 0) this.#close(connection);
     }
-    this.#isDrained = this.#active === 0;
+    this.#isDrained = this.#active + this.#shedding === 0;
   }
 }
 

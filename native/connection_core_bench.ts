@@ -1,3 +1,4 @@
+import { ConnectionCount } from "./connection_count.ts";
 import { ConnectionCore } from "./connection_core.ts";
 import { type Driver, type DriverEvents, LATER } from "./driver.ts";
 import { HeadTemplate } from "./fast_route.ts";
@@ -19,6 +20,7 @@ class NoDriver implements Driver {
   readonly name = "uring";
   readonly connectionsMax = 1;
   readonly generations = new Uint32Array(1);
+  readonly wasBusy = false;
   readonly buffersLent = 0;
   sends = 0;
   turn(): void {}
@@ -41,7 +43,8 @@ const driver = new NoDriver();
 const head = new HeadTemplate(200, "OK", { "content-type": "application/json" });
 const core = new ConnectionCore({
   connectionsMax: 1,
-  open: new Int32Array(1),
+  connections: new ConnectionCount(ConnectionCount.allocate()),
+  gate: null,
   abandoned: new Int32Array(1),
   bodyBytesMax: 0,
   headerTimeoutMs: 1_000,

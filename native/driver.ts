@@ -10,6 +10,8 @@ export interface Driver extends Disposable {
   readonly generations: Uint32Array;
   /** Receive buffers that hold bytes right now. */
   readonly buffersLent: number;
+  /** Whether events were there already when the wait of the last turn began: more comes than a turn handles. */
+  readonly wasBusy: boolean;
   /** Waits for events, for a tick at the longest, and handles all that are there. */
   turn(): void;
   /** Accepts connections, as many as {@linkcode DriverEvents.connectionsAllowed} says; others wait in the backlog. */

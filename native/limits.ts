@@ -58,6 +58,8 @@ export const BODY_DISCARDED_BYTES_MAX = 262_144;
 export const LINGER_BYTES_MAX = 1_048_576;
 /** Milliseconds that a connection lingers at most. */
 export const LINGER_MS = 2_000;
+/** Milliseconds that a connection past the connection limit gets to ask, and then to read its refusal and to leave. */
+export const SHED_MS = 2_000;
 /** Milliseconds between two looks at deadlines; each is kept to within this. */
 export const TICK_MS = 250;
 /** Commands on their way to a listener thread; the sender waits when it is full. */

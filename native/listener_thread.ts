@@ -2,7 +2,9 @@ import { ConnectionCore, type Timeouts } from "./connection_core.ts";
 import type { Driver, DriverOptions } from "./driver.ts";
 import { EpollDriver } from "./epoll_driver.ts";
 import { type Command, CommandKind, CommandRing, type ThreadMessage } from "./exchange.ts";
+import { ConnectionCount } from "./connection_count.ts";
 import type { FastRoute, ReleasedMemory } from "./fast_route.ts";
+import type { Gate } from "./gate.ts";
 import { TICK_MS } from "./limits.ts";
 import { type StatisticsLayout, ThreadStatistics } from "./statistics.ts";
 import { UringDriver } from "./uring_driver.ts";
@@ -16,8 +18,8 @@ export interface ThreadStart extends Timeouts {
   connectionsMax: number;
   /** Of this thread. */
   connectionsPerThread: number;
-  /** One word: the connections that are open, of all threads. */
-  open: SharedArrayBuffer;
+  /** Memory of a {@linkcode ConnectionCount}, of all threads. */
+  connections: SharedArrayBuffer;
   /** One word: the main thread has given this thread up. */
   abandoned: SharedArrayBuffer;
   bodyBytesMax: number;
@@ -39,7 +41,7 @@ export interface ThreadContext {
   data: unknown;
   /** Tells the main thread something; it gets to `onMessage` of the options of `serve`. */
   tell(value: unknown): void;
-  /** Milliseconds since the requests of the current turn were there to be read. */
+  /** Milliseconds since the requests of the current turn can have become readable. */
   turnMilliseconds(): number;
   /** Cuts off the connections whose answers in flight use some memory, which is then released. */
   cutOff(memory: ReleasedMemory): void;
@@ -48,6 +50,8 @@ export interface ThreadContext {
 /** What runs in a listener thread. */
 export interface ThreadRoutes {
   routes: FastRoute[];
+  /** Asked before every route. */
+  gate?: Gate;
   /** Called with what `Listener.post` was given: JSON, so without anything that JSON does not know. */
   onMessage?(value: unknown): void;
 }
@@ -104,7 +108,7 @@ function run(
 ): void {
   let outbox: ThreadMessage[] = [];
   const tell = (message: ThreadMessage) => void outbox.push(message);
-  const { routes, onMessage } = create({
+  const { routes, gate = null, onMessage } = create({
     data: start.data,
     tell: (value) => tell({ kind: "message", value }),
     turnMilliseconds: () => core.turnMilliseconds(),
@@ -118,9 +122,10 @@ function run(
   let driver: Driver | null = null;
   const core: ConnectionCore = new ConnectionCore({
     ...start,
-    open: new Int32Array(start.open),
+    connections: new ConnectionCount(start.connections),
     abandoned: new Int32Array(start.abandoned),
     routes,
+    gate,
     statistics: new ThreadStatistics(statistics, layout),
     tell,
   }, (events) => {

@@ -14,6 +14,7 @@ export {
   HeadTemplate,
   type ReleasedMemory,
 } from "./fast_route.ts";
+export type { Gate } from "./gate.ts";
 export { listenerThread, type ThreadContext, type ThreadRoutes } from "./listener_thread.ts";
 export * from "./mapped_memory.ts";
 export { transportProblem } from "./probe.ts";

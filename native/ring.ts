@@ -60,6 +60,7 @@ export class Ring implements Disposable {
   readonly #submissions: Uint32Array;
   readonly #submissionMask: number;
   readonly #submissionTail: Uint32Array;
+  readonly #submissionFlags: Uint32Array;
   readonly #completionHead: Uint32Array;
   readonly #completionTail: Uint32Array;
   readonly #enterDescriptor: number;
@@ -78,7 +79,7 @@ export class Ring implements Disposable {
       PARAMS.flags,
       IO_URING.IORING_SETUP_CQSIZE | IO_URING.IORING_SETUP_CLAMP |
         IO_URING.IORING_SETUP_SUBMIT_ALL | IO_URING.IORING_SETUP_SINGLE_ISSUER |
-        IO_URING.IORING_SETUP_DEFER_TASKRUN,
+        IO_URING.IORING_SETUP_DEFER_TASKRUN | IO_URING.IORING_SETUP_TASKRUN_FLAG,
       true,
     );
     fields.setUint32(PARAMS.cq_entries, completions, true);
@@ -103,6 +104,7 @@ export class Ring implements Disposable {
       this.#submissions = new Uint32Array(entries);
       this.#submissionMask = sqEntries - 1;
       this.#submissionTail = new Uint32Array(ring, sq(SQ_OFFSETS.tail), 1);
+      this.#submissionFlags = new Uint32Array(ring, sq(SQ_OFFSETS.flags), 1);
       this.#completionHead = new Uint32Array(ring, cq(CQ_OFFSETS.head), 1);
       this.#completionTail = new Uint32Array(ring, cq(CQ_OFFSETS.tail), 1);
       this.completions = new Int32Array(ring, cq(CQ_OFFSETS.cqes), cqEntries * 4);
@@ -208,6 +210,11 @@ export class Ring implements Disposable {
       this.publishHead();
       this.enter(0);
     }
+  }
+
+  /** Whether something has happened that {@linkcode Ring.enter} will make completions of, without waiting. */
+  get hasPending(): boolean {
+    return (Atomics.load(this.#submissionFlags, 0) & IO_URING.IORING_SQ_TASKRUN) !== 0;
   }
 
   /** The place behind the last completion that is there. */

@@ -1,3 +1,4 @@
+import { ConnectionCount } from "./connection_count.ts";
 import { type Command, CommandKind, CommandRing, type ThreadMessage } from "./exchange.ts";
 import { EVENTS, SOCKET } from "./kernel_layout.ts";
 import { check, libc, openFilesMax } from "./libc.ts";
@@ -31,6 +32,11 @@ export interface ServeOptions {
   threads?: number;
   /** Connections of all threads together, 10,000 unless said otherwise; more wait in the kernel's backlog. */
   connectionsMax?: number;
+  /**
+   * Connections that are let in; any more is answered 503, without being read, and closed. Without a limit unless said
+   * otherwise.
+   */
+  connectionLimit?: number;
   /** To the end of a request's head, 10 s unless said otherwise; then 408. */
   headerTimeoutMs?: number;
   /** Between two requests, 60 s unless said otherwise; then the connection is closed. */
@@ -67,6 +73,8 @@ export interface Listener {
   readonly description: string;
   /** Resolves when it has ended. */
   readonly finished: Promise<void>;
+  /** Changes how many connections are let in; those that are open stay. `Infinity` for all. */
+  setConnectionLimit(limit: number): void;
   /** Stops accepting, answers what is in flight, and closes; resolves when that is done. */
   shutdown(): Promise<void>;
   /** Cuts everything off. */
@@ -169,8 +177,8 @@ class ThreadedListener implements Listener {
   readonly #handler: ServeHandler;
   readonly #threads: Thread[] = [];
   readonly #connectionsPerThread: number;
-  /** Connections that are open, of all threads. */
-  readonly #open = new SharedArrayBuffer(4);
+  /** Connections of all threads. */
+  readonly #connections = ConnectionCount.allocate();
   readonly #finish: () => void;
   /** Statistics of threads that died, so that no counter goes back. */
   readonly #past: SharedArrayBuffer[] = [];
@@ -203,6 +211,7 @@ class ThreadedListener implements Listener {
       this.#connectionsPerThread * (transport === "uring" ? threads : 1),
     );
     this.addr = { transport: "tcp", hostname, port: options.port ?? 8_000 };
+    if (options.connectionLimit !== undefined) this.setConnectionLimit(options.connectionLimit);
   }
 
   async start(): Promise<void> {
@@ -243,6 +252,10 @@ class ThreadedListener implements Listener {
     Deno.unrefTimer(this.#heartbeat as unknown as number);
     if (signal?.aborted) this.shutdown();
     else signal?.addEventListener("abort", () => this.shutdown(), { once: true });
+  }
+
+  setConnectionLimit(limit: number): void {
+    new ConnectionCount(this.#connections).limit = limit;
   }
 
   async shutdown(): Promise<void> {
@@ -333,7 +346,7 @@ class ThreadedListener implements Listener {
       waker: thread.waker,
       connectionsMax: this.connectionsMax,
       connectionsPerThread: this.#connectionsPerThread,
-      open: this.#open,
+      connections: this.#connections,
       abandoned,
       headerTimeoutMs: this.#options.headerTimeoutMs ?? 10_000,
       idleTimeoutMs: this.#options.idleTimeoutMs ?? 60_000,
@@ -470,8 +483,11 @@ class ThreadedListener implements Listener {
       else if (this.#heartbeat !== undefined) this.#restart(index);
       return;
     }
-    const { connectionsActive } = sumStatistics([thread.statistics], this.#layout);
-    Atomics.sub(new Int32Array(this.#open), 0, connectionsActive);
+    const { connectionsActive, connectionsShedding } = sumStatistics(
+      [thread.statistics],
+      this.#layout,
+    );
+    new ConnectionCount(this.#connections).leave(connectionsActive, connectionsShedding);
     this.#past.push(withoutGauges(thread.statistics));
     thread.statistics = null;
     for (const exchange of thread.exchanges.values()) exchange.gone();

@@ -20,6 +20,8 @@ const STATUSES: readonly number[] = [
 const NAMES = [
   "connectionsTotal",
   "connectionsActive",
+  "connectionsShed",
+  "connectionsShedding",
   "bytesReceived",
   "bytesSent",
   "requestsFast",
@@ -33,7 +35,10 @@ const NAMES = [
   "ticks",
 ] as const;
 
-/** What a listener counted, all of its threads together. */
+/**
+ * What a listener counted, all of its threads together. `connectionsTotal` and `connectionsActive` are those that were let
+ * in; `connectionsShed` were refused at the connection limit, `connectionsShedding` of them are still open.
+ */
 export type ListenerCounts = Record<typeof NAMES[number], number>;
 
 /** Answers of one fast route. */
@@ -41,7 +46,7 @@ export interface FastRouteCounts {
   path: string;
   /** Answers by method and status. */
   answers: { method: "GET" | "HEAD"; status: number; count: number }[];
-  /** Answers by the time from their request being read to their being sent, not cumulated; one bucket more than bounds. */
+  /** Answers by the time since their request can have become readable, not cumulated; one bucket more than bounds. */
   durations: number[];
   sumSeconds: number;
 }
@@ -174,6 +179,7 @@ export function sumStatistics(
 /** Of the counters, those that measure what is there now. */
 const GAUGES = [
   COUNT.connectionsActive,
+  COUNT.connectionsShedding,
   COUNT.answersInFlight,
   COUNT.buffersLent,
   COUNT.exchangesActive,

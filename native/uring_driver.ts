@@ -98,6 +98,7 @@ export class UringDriver implements Driver {
   readonly name = "uring";
   readonly connectionsMax: number;
   readonly generations: Uint32Array;
+  wasBusy = false;
   readonly #ring: Ring;
   readonly #buffers: BufferRing;
   readonly #events: DriverEvents;
@@ -149,6 +150,7 @@ export class UringDriver implements Driver {
 
   turn(): void {
     const ring = this.#ring;
+    this.wasBusy = ring.hasPending;
     ring.enter(1);
     this.#events.begun();
     const { completions, completionMask } = ring;

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { ConnectionCount } from "../connection_count.ts";
 import { ConnectionCore } from "../connection_core.ts";
 import { EpollDriver } from "../epoll_driver.ts";
 import { HeadTemplate } from "../fast_route.ts";
@@ -26,7 +27,8 @@ const body = mapMemory(700);
 body.bytes.fill(120);
 const core = new ConnectionCore({
   connectionsMax: 10,
-  open: new Int32Array(1),
+  connections: new ConnectionCount(ConnectionCount.allocate()),
+  gate: null,
   abandoned: new Int32Array(1),
   bodyBytesMax: 0,
   headerTimeoutMs: 60_000,
