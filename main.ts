@@ -26,6 +26,7 @@ import {
   streamRoute,
 } from "./routes/mod.ts";
 import { chooseMemory } from "./memory_source.ts";
+import { Overload } from "./overload.ts";
 import { readSettings, type Settings, SettingsError, settingsHelp } from "./settings.ts";
 import { type PollRecord, Store } from "./store/mod.ts";
 import { configureLogging, DURATION_BUCKETS, logger, Metrics } from "./telemetry/mod.ts";
@@ -92,6 +93,7 @@ async function run(): Promise<void> {
     onPublish: (edition) => native?.publish(edition),
   });
   let native: NativeServer | null = null;
+  const overload = new Overload(settings);
   const feed = new ChangeFeed();
   const breakers: Record<string, BreakerState> = Object.fromEntries(
     names.map((name) => [name, "closed"]),
@@ -109,6 +111,7 @@ async function run(): Promise<void> {
       isPassing: !stopping.signal.aborted,
       detail: stopping.signal.aborted ? "shutting down" : "accepts requests",
     },
+    overload.check(),
   ];
   const publicRoutes: Route[] = [
     searchRoute(catalogue),
@@ -138,7 +141,7 @@ async function run(): Promise<void> {
       version: VERSION,
       uptime_seconds: Math.floor(performance.now() / 1_000),
       transport: publicServer.transport,
-      connections: metrics.http.listener?.connectionsActive ?? null,
+      connections: overload.connections,
       requests: metrics.http.requests,
       requests_per_second: metrics.requestRate.perSecond(),
       bytes_sent: metrics.http.bytesSent,
@@ -169,12 +172,17 @@ async function run(): Promise<void> {
   const served = edge !== null && settings.adminToken !== null
     ? [...publicRoutes, ...admin]
     : publicRoutes;
-  const metrics = new Metrics([...served.map(({ path }) => path), "unknown"], () => ({
-    events: catalogue.edition?.size ?? 0,
-    version: catalogue.edition?.version ?? 0,
-    bytes: catalogue.byteLength,
-    ageSeconds: catalogueAge(),
-  }));
+  const metrics = new Metrics([...served.map(({ path }) => path), "unknown"], {
+    catalogue: () => ({
+      events: catalogue.edition?.size ?? 0,
+      version: catalogue.edition?.version ?? 0,
+      bytes: catalogue.byteLength,
+      ageSeconds: catalogueAge(),
+    }),
+    scaling: () => overload.read(),
+    connections: () => overload.connections,
+    queues: () => ({}),
+  });
   for (const name of names) metrics.breakerState.set({ provider: name }, 0);
 
   const poller = new Poller({
@@ -211,6 +219,7 @@ async function run(): Promise<void> {
     tls: await readTls(),
     threads: settings.workers,
     connectionsMax: settings.maxConnections,
+    connectionLimit: overload.listenerLimit,
     headerTimeoutMs: settings.headerTimeoutMs,
     idleTimeoutMs: settings.idleTimeoutMs,
     bodyTimeoutMs: settings.requestTimeoutMs,
@@ -223,10 +232,12 @@ async function run(): Promise<void> {
       startedAt: STARTED_AT,
       logRequests: settings.logRequests,
       slowRequestMs: settings.slowRequestMs,
+      rateLimit: overload.rateLimit,
     },
     onLogged: (logged) => logRequest({ ...logged, error: null }, logged.isSlow),
     handler: createApp({
       routes: served,
+      refuse: (request, path, info) => overload.refuse(request, path, info),
       requestTimeoutMs: settings.requestTimeoutMs,
       onAnswered: (answered) => observeRequest(metrics, answered),
     }),
@@ -238,6 +249,7 @@ async function run(): Promise<void> {
     metrics.http.addListener(() => server.statistics());
     if (catalogue.edition !== null) native.publish(catalogue.edition);
   }
+  await overload.start(publicServer);
   const adminServer = edge === null
     ? serveDeno({
       hostname: settings.adminHost,
@@ -263,7 +275,7 @@ async function run(): Promise<void> {
       log.warn("Some requests were still in flight after SHUTDOWN_TIMEOUT and are cut off");
     }
     await settlesWithin(
-      Promise.all([following, store.close()]),
+      Promise.all([following, store.close(), overload.close()]),
       Math.max(1_000, deadline - performance.now()),
     );
     catalogue.close();
@@ -427,7 +439,6 @@ function announceTransport({ transport, native, reasons }: PublicServer): void {
   const unkept = [
     "WORKERS",
     "MAX_CONNECTIONS",
-    "CONNECTION_LIMIT",
     "HEADER_TIMEOUT",
     "IDLE_TIMEOUT",
     "WRITE_TIMEOUT",

@@ -1,5 +1,7 @@
 import type { LogLevel } from "@logtape/logtape";
 import type { SellModePolicy } from "./domain/mod.ts";
+import { parseAddressRange } from "./limits/client_address.ts";
+import { RATE_MAX } from "./limits/token_bucket.ts";
 import type { LogFormat } from "./telemetry/mod.ts";
 
 /** Every setting, read and checked. Durations are in milliseconds, sizes in bytes. */
@@ -20,10 +22,17 @@ export interface Settings {
   providerMaxBytes: number;
   sellModePolicy: SellModePolicy;
   maxConnections: number;
-  shed: "none";
-  connectionLimit: number;
-  rateLimit: null;
-  rateLimitPerClient: null;
+  shed: "none" | "app" | "kernel";
+  /** `auto` finds it itself. */
+  connectionLimit: number | "auto";
+  limitAlgorithm: "gradient" | "step";
+  /** Whether the packet filter's memory of half-open connections is shortened; `auto` does in a namespace of our own. */
+  conntrackTimeouts: "auto" | "lower" | "keep";
+  /** Requests a second; `null` for no limit. */
+  rateLimit: number | null;
+  rateLimitPerClient: number | null;
+  /** Addresses and ranges whose X-Forwarded-For is believed. */
+  trustedProxies: string[];
   headerTimeoutMs: number;
   idleTimeoutMs: number;
   requestTimeoutMs: number;
@@ -114,21 +123,39 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
   shed: setting(
     "SHED",
     "none",
-    "none (app and kernel: not in this version)",
-    oneOf(["none"], { app: "overload", kernel: "overload" }),
+    "what happens past the limit: none, app (503) or kernel (TCP reset)",
+    oneOf(["none", "app", "kernel"]),
   ),
   connectionLimit: setting(
     "CONNECTION_LIMIT",
     "500",
-    "connections past which SHED acts",
-    whole(1, 10_000_000),
+    "connections past which SHED acts; auto finds it",
+    (value) => value === "auto" ? value : whole(1, 10_000_000)(value),
   ),
-  rateLimit: setting("RATE_LIMIT", "off", "off (a rate: not in this version)", off),
+  limitAlgorithm: setting(
+    "LIMIT_ALGORITHM",
+    "gradient",
+    "how CONNECTION_LIMIT=auto finds it: gradient or step",
+    oneOf(["gradient", "step"]),
+  ),
+  conntrackTimeouts: setting(
+    "CONNTRACK_TIMEOUTS",
+    "auto",
+    "with SHED=kernel: lower, keep, or auto (lower in a namespace of its own)",
+    oneOf(["auto", "lower", "keep"]),
+  ),
+  rateLimit: setting("RATE_LIMIT", "off", "requests a second, of all clients together", rate),
   rateLimitPerClient: setting(
     "RATE_LIMIT_PER_CLIENT",
     "off",
-    "off (a rate: not in this version)",
-    off,
+    "requests a second of each client address, IPv6 by /64",
+    rate,
+  ),
+  trustedProxies: setting(
+    "TRUSTED_PROXIES",
+    "",
+    "addresses and ranges, comma-separated, whose X-Forwarded-For is believed",
+    addressRanges,
   ),
   headerTimeoutMs: setting(
     "HEADER_TIMEOUT",
@@ -230,6 +257,9 @@ export function readSettings(
   if ((checked.certFile === null) !== (checked.keyFile === null)) {
     throw new SettingsError("CERT_FILE and KEY_FILE go together: give both or neither");
   }
+  if (checked.connectionLimit === "auto" && checked.shed === "none") {
+    throw new SettingsError("CONNECTION_LIMIT=auto moves what SHED keeps: give SHED=app or kernel");
+  }
   return checked;
 }
 
@@ -308,20 +338,26 @@ function share(value: string): number {
   throw new Error("give a number from 0 to 1, such as 0.01");
 }
 
-function off(value: string): null {
+function rate(value: string): number | null {
   if (value === "off") return null;
-  throw new Error("rate limits are not in this version: leave it off");
+  try {
+    return whole(1, RATE_MAX)(value);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}, or off`);
+  }
 }
 
-function oneOf<T extends string>(
-  values: readonly T[],
-  later: Record<string, string> = {},
-): (text: string) => T {
+function addressRanges(value: string): string[] {
+  const all = value.split(",").map((one) => one.trim()).filter((one) => one !== "");
+  all.forEach(parseAddressRange);
+  return all;
+}
+
+function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
   return (value) => {
     const found = values.find((one) => one === value);
     if (found !== undefined) return found;
-    const reason = later[value] === undefined ? "" : "not in this version; ";
-    throw new Error(`${reason}give ${values.join(" or ")}`);
+    throw new Error(`give ${values.join(" or ")}`);
   };
 }
 

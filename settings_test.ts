@@ -110,7 +110,13 @@ const cases: Case[] = [
     good: [["1", 1]],
     bad: ["0", "many"],
   },
-  { name: "SHED", member: "shed", usual: "none", good: [["none", "none"]], bad: ["yes"] },
+  {
+    name: "SHED",
+    member: "shed",
+    usual: "none",
+    good: [["none", "none"], ["app", "app"], ["kernel", "kernel"]],
+    bad: ["yes"],
+  },
   {
     name: "CONNECTION_LIMIT",
     member: "connectionLimit",
@@ -118,13 +124,40 @@ const cases: Case[] = [
     good: [["300", 300]],
     bad: ["0", "x"],
   },
-  { name: "RATE_LIMIT", member: "rateLimit", usual: null, good: [["off", null]], bad: ["x"] },
+  {
+    name: "LIMIT_ALGORITHM",
+    member: "limitAlgorithm",
+    usual: "gradient",
+    good: [["step", "step"]],
+    bad: ["vegas"],
+  },
+  {
+    name: "CONNTRACK_TIMEOUTS",
+    member: "conntrackTimeouts",
+    usual: "auto",
+    good: [["lower", "lower"], ["keep", "keep"]],
+    bad: ["5s"],
+  },
+  {
+    name: "RATE_LIMIT",
+    member: "rateLimit",
+    usual: null,
+    good: [["off", null], ["250", 250]],
+    bad: ["x", "0", "1000001", "1.5"],
+  },
   {
     name: "RATE_LIMIT_PER_CLIENT",
     member: "rateLimitPerClient",
     usual: null,
-    good: [["off", null]],
-    bad: ["x"],
+    good: [["off", null], ["1", 1]],
+    bad: ["x", "0"],
+  },
+  {
+    name: "TRUSTED_PROXIES",
+    member: "trustedProxies",
+    usual: [],
+    good: [["10.0.0.0/8, ::1", ["10.0.0.0/8", "::1"]]],
+    bad: ["10.0.0.0/40", "proxy.local", "10.0.0.1,,x"],
   },
   {
     name: "HEADER_TIMEOUT",
@@ -252,7 +285,7 @@ for (const { name, member, usual, good, bad } of cases) {
         const byEnv = assertThrows(() => readSettings([], env({ [name]: text })), SettingsError);
         assert(byEnv.message.startsWith(`${name}=${JSON.stringify(text)}: `), byEnv.message);
         const remedy = byEnv.message.slice(byEnv.message.indexOf(": ") + 2);
-        assertMatch(remedy, /give |is no http or https URL|leave it off/);
+        assertMatch(remedy, /give |is no http or https URL/);
         const byFlag = assertThrows(
           () => readSettings([flagOf(name), text], nothing),
           SettingsError,
@@ -280,6 +313,16 @@ Deno.test("an unknown flag, one without a value and one given twice are refused 
     assertStringIncludes(error.message, message);
     assertEquals(error.message.includes("\n"), false, "one line");
   }
+});
+
+Deno.test("CONNECTION_LIMIT=auto goes with a SHED that keeps it", () => {
+  const settings = readSettings([], env({ CONNECTION_LIMIT: "auto", SHED: "app" }));
+  assertEquals(settings.connectionLimit, "auto");
+  const error = assertThrows(
+    () => readSettings(["--connection-limit", "auto"], nothing),
+    SettingsError,
+  );
+  assertStringIncludes(error.message, "give SHED=app or kernel");
 });
 
 Deno.test("CERT_FILE and KEY_FILE are given together or not at all", () => {

@@ -42,12 +42,17 @@ const changes = Array.from(
 );
 
 const routes = [searchRoute(catalogue)];
-const metrics = new Metrics([...routes.map(({ path }) => path), "unknown"], () => ({
-  events: catalogue.edition!.size,
-  version: catalogue.edition!.version,
-  bytes: catalogue.byteLength,
-  ageSeconds: null,
-}));
+const metrics = new Metrics([...routes.map(({ path }) => path), "unknown"], {
+  catalogue: () => ({
+    events: catalogue.edition!.size,
+    version: catalogue.edition!.version,
+    bytes: catalogue.byteLength,
+    ageSeconds: null,
+  }),
+  scaling: () => Promise.reject(new Error("nobody scrapes")),
+  connections: () => null,
+  queues: () => ({}),
+});
 const onFailure = (error: Error) => {
   throw error;
 };
@@ -57,11 +62,12 @@ const opened = await openPublicServer({
   port: 0,
   threads: 1,
   connectionsMax: 1_000,
+  connectionLimit: Infinity,
   bodyTimeoutMs: settings.requestTimeoutMs,
   bodyBytesMax: BODY_BYTES_MAX,
   durationBounds: DURATION_BUCKETS,
   module: new URL("../listener_worker.ts", import.meta.url),
-  data: { version: "bench", startedAt: 0, ...settings },
+  data: { version: "bench", startedAt: 0, ...settings, rateLimit: null },
   handler: createApp({
     routes,
     requestTimeoutMs: settings.requestTimeoutMs,

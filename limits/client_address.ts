@@ -20,7 +20,7 @@ export type AddressRange = readonly [ipaddr.IPv4 | ipaddr.IPv6, number];
 export function parseAddressRange(text: string): AddressRange {
   if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
   if (!ipaddr.isValid(text) || /^\d+$/.test(text)) {
-    throw new Error(`${JSON.stringify(text)} is no address and no range such as 10.0.0.0/8`);
+    throw new Error(`${JSON.stringify(text)} is no address: give 192.0.2.1, or 10.0.0.0/8`);
   }
   const address = ipaddr.parse(text);
   return [address, address.kind() === "ipv4" ? 32 : 128];

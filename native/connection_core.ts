@@ -256,6 +256,11 @@ export class ConnectionCore implements DriverEvents {
     this.#counts[COUNT.buffersLent] = this.#driver.buffersLent;
   }
 
+  /** When the wait of this turn was over, in milliseconds by CLOCK_MONOTONIC. */
+  get turnStart(): number {
+    return this.#turnStart;
+  }
+
   /** Milliseconds since what is handled in this turn can have become readable, at the earliest. */
   turnMilliseconds(): number {
     this.#clock.read();

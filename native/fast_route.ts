@@ -38,6 +38,12 @@ export interface FastRequest {
   fieldIndex(name: string): number;
   /** Bytes as text, each a character. */
   text(start: number, end: number): string;
+  /**
+   * The values of all fields of a name, joined by ", " as RFC 9110 section 5.3 has it; empty where there is none.
+   *
+   * @param name In lower case
+   */
+  fieldText(name: string): string;
 }
 
 /** An answer while it is put together. */

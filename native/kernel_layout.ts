@@ -102,6 +102,7 @@ export const EVENTS = {
 
 /** Values of `errno.h`. */
 export const ERRNO = {
+  EBADF: 9,
   EPERM: 1,
   EINTR: 4,
   EAGAIN: 11,
@@ -201,3 +202,28 @@ export const EPOLL_EVENT = Deno.build.arch === "x86_64"
 
 /** `struct __kernel_timespec` */
 export const TIMESPEC = { sizeof: 16, tv_sec: 0, tv_nsec: 8 } as const;
+
+/** Netlink and sock_diag: `struct nlmsghdr`, and, from its own beginning, `struct inet_diag_req_v2` or `inet_diag_msg`. */
+export const SOCKET_DIAGNOSTICS = {
+  AF_NETLINK: 16,
+  NETLINK_SOCK_DIAG: 4,
+  SOCK_DIAG_BY_FAMILY: 20,
+  SOCK_RAW: 3,
+  NLM_F_REQUEST: 1,
+  NLM_F_DUMP: 0x300,
+  NLMSG_ERROR: 2,
+  NLMSG_DONE: 3,
+  TCP_ESTABLISHED: 1,
+  TCP_CLOSE_WAIT: 8,
+  header_sizeof: 16,
+  nlmsg_len: 0,
+  nlmsg_type: 4,
+  nlmsg_flags: 6,
+  request_sizeof: 56,
+  sdiag_family: 0,
+  sdiag_protocol: 1,
+  idiag_states: 4,
+  idiag_sport: 8,
+  idiag_dport: 6,
+  idiag_dst: 24,
+} as const;

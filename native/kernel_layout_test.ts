@@ -14,6 +14,9 @@ const PRELUDE = `
 #include <sys/uio.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/inet_diag.h>
 `;
 
 /** The structures whose fields a table lists. */
@@ -46,6 +49,19 @@ const EXPRESSIONS: Record<string, Record<string, string>> = {
     last_op: "offsetof(struct io_uring_probe, last_op)",
     op_sizeof: "sizeof(struct io_uring_probe_op)",
     op_flags: "offsetof(struct io_uring_probe_op, flags)",
+  },
+  SOCKET_DIAGNOSTICS: {
+    header_sizeof: "sizeof(struct nlmsghdr)",
+    nlmsg_len: "offsetof(struct nlmsghdr, nlmsg_len)",
+    nlmsg_type: "offsetof(struct nlmsghdr, nlmsg_type)",
+    nlmsg_flags: "offsetof(struct nlmsghdr, nlmsg_flags)",
+    request_sizeof: "sizeof(struct inet_diag_req_v2)",
+    sdiag_family: "offsetof(struct inet_diag_req_v2, sdiag_family)",
+    sdiag_protocol: "offsetof(struct inet_diag_req_v2, sdiag_protocol)",
+    idiag_states: "offsetof(struct inet_diag_req_v2, idiag_states)",
+    idiag_sport: "offsetof(struct inet_diag_req_v2, id.idiag_sport)",
+    idiag_dport: "offsetof(struct inet_diag_msg, id.idiag_dport)",
+    idiag_dst: "offsetof(struct inet_diag_msg, id.idiag_dst)",
   },
   ADDRESS: {
     sizeof_in: "sizeof(struct sockaddr_in)",

@@ -41,6 +41,8 @@ export interface ThreadContext {
   data: unknown;
   /** Tells the main thread something; it gets to `onMessage` of the options of `serve`. */
   tell(value: unknown): void;
+  /** When the current turn began, in milliseconds by a clock that all threads of the system share (CLOCK_MONOTONIC). */
+  turnStart(): number;
   /** Milliseconds since the requests of the current turn can have become readable. */
   turnMilliseconds(): number;
   /** Cuts off the connections whose answers in flight use some memory, which is then released. */
@@ -111,6 +113,7 @@ function run(
   const { routes, gate = null, onMessage } = create({
     data: start.data,
     tell: (value) => tell({ kind: "message", value }),
+    turnStart: () => core.turnStart,
     turnMilliseconds: () => core.turnMilliseconds(),
     cutOff: (memory) => core.cutOff(memory),
   });

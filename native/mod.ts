@@ -21,4 +21,5 @@ export { transportProblem } from "./probe.ts";
 export { type Listener, serve, type ServeOptions } from "./serve.ts";
 export type { ServeHandler, ServeInfo } from "./server_exchange.ts";
 export type { FastRouteCounts, ListenerCounts, ListenerStatistics } from "./statistics.ts";
+export { connectedPeers, shutDownConnections } from "./socket_diagnostics.ts";
 export * from "./thread_priority.ts";

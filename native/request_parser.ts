@@ -216,11 +216,25 @@ export class RequestParser {
     return at < 0 ? null : [this.fields[at + 2], this.fields[at + 3]];
   }
 
-  /** The place in {@linkcode RequestParser.fields} of a field, or -1; without allocating. */
-  fieldIndex(name: string): number {
+  /** The values of all fields of a name, joined by ", "; empty where there is none. */
+  fieldText(name: string): string {
+    let joined = "";
+    for (let at = this.fieldIndex(name); at >= 0; at = this.fieldIndex(name, at + 4)) {
+      const text = this.text(this.fields[at + 2], this.fields[at + 3]);
+      joined = joined === "" ? text : `${joined}, ${text}`;
+    }
+    return joined;
+  }
+
+  /**
+   * The place in {@linkcode RequestParser.fields} of a field, or -1; without allocating.
+   *
+   * @param from The place from which on it is looked for
+   */
+  fieldIndex(name: string, from = 0): number {
     const { fields, bytes } = this;
     const length = name.length;
-    for (let at = 0; at < this.fieldCount * 4; at += 4) {
+    for (let at = from; at < this.fieldCount * 4; at += 4) {
       const start = fields[at];
       if (fields[at + 1] - start !== length) continue;
       let k = 0;

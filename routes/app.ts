@@ -20,9 +20,18 @@ export interface AnsweredRequest {
   error: unknown;
 }
 
+/** What a transport knows of a request beside what is in it. */
+export interface RequestInfo {
+  remoteAddr: Deno.Addr;
+  /** Resolves when the answer was sent, or will not be; missing where the transport does not tell. */
+  completed?: Promise<void>;
+}
+
 /** How an app is made. */
 export interface AppOptions {
   routes: readonly Route[];
+  /** Whether a request is not answered, and with what instead; asked before its route is looked for. */
+  refuse?: (request: Request, path: string, info: RequestInfo | undefined) => HttpError | null;
   /** How long a handler may take, in milliseconds; then the client gets 503. Streams may go on. */
   requestTimeoutMs: number;
   /** Called once for every request, when its answer begins. */
@@ -42,8 +51,8 @@ const NO_PARAMETERS: QueryParameters = {};
  * Every error has the one shape, HEAD is answered wherever GET is, and every answer carries X-Request-ID.
  */
 export function createApp(
-  { routes, requestTimeoutMs, onAnswered }: AppOptions,
-): (request: Request) => Response | Promise<Response> {
+  { routes, refuse, requestTimeoutMs, onAnswered }: AppOptions,
+): (request: Request, info?: RequestInfo) => Response | Promise<Response> {
   const table = new RouteTable(routes);
 
   function answer(asked: AskedRequest, reply: Reply, error: unknown = null): Response {
@@ -72,7 +81,7 @@ export function createApp(
     return answer(asked, errorReply(toHttpError(error)), error);
   }
 
-  return (request) => {
+  return (request, info) => {
     const asked = new AskedRequest(request, routes.length);
     try {
       const { url, method } = asked;
@@ -88,7 +97,10 @@ export function createApp(
           `path and query may have ${TARGET_CHARACTERS_MAX} characters`,
         );
       }
-      const found = table.find(url.slice(pathStart, pathEnd), method, request);
+      const path = url.slice(pathStart, pathEnd);
+      const refusal = refuse?.(request, path, info);
+      if (refusal != null) throw refusal;
+      const found = table.find(path, method, request);
       const definition = routes[found.route];
       asked.route = found.route;
       asked.path = found.path;

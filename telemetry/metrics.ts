@@ -21,6 +21,27 @@ export interface CatalogueReading {
   ageSeconds: number | null;
 }
 
+/** What the limits tell when somebody scrapes. */
+export interface ScalingMetrics {
+  connectionLimit: number;
+  /** Connections refused, and how many a second. */
+  rejections: number;
+  rejectionRate: number;
+  /** Connections that are open, as a share of the limit. */
+  saturation: number;
+  needsScaleout: boolean;
+}
+
+/** What is read when somebody scrapes. */
+export interface MetricSources {
+  catalogue: () => CatalogueReading;
+  scaling: () => Promise<ScalingMetrics>;
+  /** Connections that are open; `null` where that is not known. */
+  connections: () => number | null;
+  /** Tasks that wait for a thread, by pool. */
+  queues: () => Record<string, number>;
+}
+
 /** prom-client's default metrics that are wrong in Deno, or need to read /proc, which takes every permission there is. */
 const WRONG_IN_DENO =
   /^nodejs_(eventloop_lag|gc_duration)|^process_(resident|virtual|heap|open_fds|max_fds)/;
@@ -43,9 +64,9 @@ export class Metrics {
 
   /**
    * @param routes Names of the routes, see {@linkcode HttpMetrics}
-   * @param readCatalogue Called at each scrape
+   * @param sources Called at each scrape
    */
-  constructor(routes: readonly string[], readCatalogue: () => CatalogueReading) {
+  constructor(routes: readonly string[], sources: MetricSources) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     for (const { name } of this.registry.getMetricsAsArray()) {
@@ -53,7 +74,15 @@ export class Metrics {
     }
     this.http = new HttpMetrics(routes);
     this.requestRate = new Rate(() => this.http.requests);
-    this.#registerHttp();
+    this.#registerHttp(sources.connections);
+    this.#registerScaling(sources.scaling);
+    this.#register(
+      "worker_pool_queue_depth",
+      "Tasks that wait for a thread.",
+      "gauge",
+      () => Object.entries(sources.queues()).map(([pool, value]) => ({ labels: { pool }, value })),
+    );
+    const readCatalogue = sources.catalogue;
     this.#gauge(
       "process_resident_memory_bytes",
       "Resident memory size in bytes.",
@@ -117,6 +146,55 @@ export class Metrics {
     this.#lag.stop();
   }
 
+  #registerScaling(read: () => Promise<ScalingMetrics>): void {
+    const add = (
+      name: string,
+      help: string,
+      type: "counter" | "gauge",
+      valueOf: (scaling: ScalingMetrics) => number,
+    ) =>
+      this.#register(
+        `http_scaling_${name}`,
+        help,
+        type,
+        async () => [{ labels: {}, value: valueOf(await read()) }],
+      );
+    add(
+      "connection_limit",
+      "Connections that this instance is meant to have.",
+      "gauge",
+      ({ connectionLimit }) => connectionLimit,
+    );
+    add(
+      "rejections_total",
+      "Connections refused at the limit.",
+      "counter",
+      ({ rejections }) => rejections,
+    );
+    add(
+      "rejection_rate",
+      "Connections refused a second, over the last ten seconds.",
+      "gauge",
+      ({ rejectionRate }) => rejectionRate,
+    );
+    add(
+      "saturation_ratio",
+      "Connections that are open, as a share of the limit.",
+      "gauge",
+      ({ saturation }) => saturation,
+    );
+    add(
+      "needs_scaleout",
+      "1 while more instances are wanted.",
+      "gauge",
+      ({ needsScaleout }) => needsScaleout ? 1 : 0,
+    );
+    this.#register("rate_limited_total", "Requests answered 429.", "counter", () => {
+      const refused = this.http.requestCounts().filter(({ status }) => status === 429);
+      return [{ labels: {}, value: refused.reduce((sum, { count }) => sum + count, 0) }];
+    });
+  }
+
   /** A gauge that is read when somebody scrapes; `null` leaves the sample out. */
   #gauge(name: string, help: string, read: () => number | null): void {
     this.#register(name, help, "gauge", () => {
@@ -125,7 +203,7 @@ export class Metrics {
     });
   }
 
-  #registerHttp(): void {
+  #registerHttp(readConnections: () => number | null): void {
     const { http } = this;
     this.#register(
       "http_requests_total",
@@ -145,21 +223,20 @@ export class Metrics {
     this.#register("http_bytes_sent_total", "Bytes sent to clients.", "counter", () => [
       { labels: {}, value: http.bytesSent },
     ]);
-    const listener = (name: "connectionsTotal" | "connectionsActive" | "bytesReceived") => () => {
+    const listener = (name: "connectionsTotal" | "bytesReceived") => () => {
       const reading = http.listener;
       return reading === null ? [] : [{ labels: {}, value: reading[name] }];
     };
     this.#register(
       "http_connections_total",
-      "Connections accepted.",
+      "Connections let in.",
       "counter",
       listener("connectionsTotal"),
     );
-    this.#register(
+    this.#gauge(
       "http_connections_active",
-      "Connections that are open.",
-      "gauge",
-      listener("connectionsActive"),
+      "Connections that are open, those being refused left out.",
+      readConnections,
     );
     this.#register(
       "http_bytes_received_total",
@@ -179,18 +256,16 @@ export class Metrics {
     name: string,
     help: string,
     type: "counter" | "gauge" | "histogram",
-    values: () => MetricValue<string>[],
+    values: () => MetricValue<string>[] | Promise<MetricValue<string>[]>,
   ): void {
-    const get = (): Promise<MetricObjectWithValues<MetricValue<string>>> =>
-      Promise.resolve(
-        {
-          name,
-          help,
-          type,
-          values: values(),
-          aggregator: "sum",
-        } as unknown as MetricObjectWithValues<MetricValue<string>>,
-      );
+    const get = async () =>
+      ({
+        name,
+        help,
+        type,
+        values: await values(),
+        aggregator: "sum",
+      }) as unknown as MetricObjectWithValues<MetricValue<string>>;
     this.registry.registerMetric({ name, help, get, reset() {} } as unknown as Metric);
   }
 }

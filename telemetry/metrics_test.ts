@@ -6,9 +6,29 @@ import {
   assertMatch,
 } from "@std/assert";
 import fc from "fast-check";
-import { type CatalogueReading, DURATION_BUCKETS, HttpMetrics, Metrics } from "./mod.ts";
+import {
+  type CatalogueReading,
+  DURATION_BUCKETS,
+  HttpMetrics,
+  Metrics,
+  type MetricSources,
+  type ScalingMetrics,
+} from "./mod.ts";
 
 const reading: CatalogueReading = { events: 7, version: 3, bytes: 1_024, ageSeconds: 1.5 };
+const scaling: ScalingMetrics = {
+  connectionLimit: 500,
+  rejections: 12,
+  rejectionRate: 1.5,
+  saturation: 0.25,
+  needsScaleout: true,
+};
+const sources: MetricSources = {
+  catalogue: () => reading,
+  scaling: () => Promise.resolve(scaling),
+  connections: () => 125,
+  queues: () => ({ parse: 2, build: 0 }),
+};
 
 interface Sample {
   name: string;
@@ -72,8 +92,9 @@ function valueOf({ samples }: Exposition, name: string, labels: Record<string, s
 }
 
 Deno.test("the text is what Prometheus reads, with every name that this version measures", async () => {
-  const metrics = new Metrics(["/search", "unknown"], () => reading);
+  const metrics = new Metrics(["/search", "unknown"], sources);
   metrics.http.observe(0, "GET", 200, 0.001, 100);
+  metrics.http.observe(0, "GET", 429, 0.001, 100);
   metrics.polls.inc({ provider: 'a "quoted"\\name\n', outcome: "changed" });
   metrics.pollDuration.observe({ provider: "demo" }, 0.3);
   metrics.plansRejected.inc({ provider: "demo", reason: "unreadable_price" }, 3);
@@ -97,6 +118,14 @@ Deno.test("the text is what Prometheus reads, with every name that this version 
       ["process_start_time_seconds", "gauge"],
       ["process_resident_memory_bytes", "gauge"],
       ["event_loop_lag_seconds", "gauge"],
+      ["http_connections_active", "gauge"],
+      ["http_scaling_connection_limit", "gauge"],
+      ["http_scaling_rejection_rate", "gauge"],
+      ["http_scaling_rejections_total", "counter"],
+      ["http_scaling_needs_scaleout", "gauge"],
+      ["http_scaling_saturation_ratio", "gauge"],
+      ["rate_limited_total", "counter"],
+      ["worker_pool_queue_depth", "gauge"],
     ]
   ) {
     assertEquals(exposition.types.get(name), type, name);
@@ -113,6 +142,14 @@ Deno.test("the text is what Prometheus reads, with every name that this version 
   assertEquals(valueOf(exposition, "catalogue_bytes"), 1_024);
   assertEquals(valueOf(exposition, "catalogue_age_seconds"), 1.5);
   assertEquals(valueOf(exposition, "provider_breaker_state", { provider: "demo" }), 2);
+  assertEquals(valueOf(exposition, "http_connections_active"), 125);
+  assertEquals(valueOf(exposition, "http_scaling_connection_limit"), 500);
+  assertEquals(valueOf(exposition, "http_scaling_rejection_rate"), 1.5);
+  assertEquals(valueOf(exposition, "http_scaling_rejections_total"), 12);
+  assertEquals(valueOf(exposition, "http_scaling_needs_scaleout"), 1);
+  assertEquals(valueOf(exposition, "http_scaling_saturation_ratio"), 0.25);
+  assertEquals(valueOf(exposition, "rate_limited_total"), 1);
+  assertEquals(valueOf(exposition, "worker_pool_queue_depth", { pool: "parse" }), 2);
   assertEquals(
     valueOf(exposition, "provider_plans_rejected_total", { reason: "unreadable_price" }),
     3,
@@ -121,7 +158,10 @@ Deno.test("the text is what Prometheus reads, with every name that this version 
 });
 
 Deno.test("an age that is not known is left out, not zero", async () => {
-  const metrics = new Metrics(["/search"], () => ({ ...reading, ageSeconds: null }));
+  const metrics = new Metrics(["/search"], {
+    ...sources,
+    catalogue: () => ({ ...reading, ageSeconds: null }),
+  });
   const exposition = await scrape(metrics);
   assertEquals(valueOf(exposition, "catalogue_age_seconds"), undefined);
   assertEquals(valueOf(exposition, "catalogue_events"), 7);
@@ -143,7 +183,7 @@ const routes = ["/search", "/health", "unknown"];
 Deno.test("what is counted is what was observed, by route, method and status", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(request, { maxLength: 60 }), async (requests) => {
-      const metrics = new Metrics(routes, () => reading);
+      const metrics = new Metrics(routes, sources);
       const expected = new Map<string, number>();
       for (const { route, method, status, seconds, bytes } of requests) {
         metrics.http.observe(route, method, status, seconds, bytes);
@@ -174,7 +214,7 @@ Deno.test("what is counted is what was observed, by route, method and status", a
 Deno.test("a histogram is cumulative: each bucket holds what took at most its bound", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 60 }), async (requests) => {
-      const metrics = new Metrics(routes, () => reading);
+      const metrics = new Metrics(routes, sources);
       for (const { route, method, status, seconds, bytes } of requests) {
         metrics.http.observe(route, method, status, seconds, bytes);
       }
@@ -218,7 +258,7 @@ Deno.test("every status has a place: its own, or that of its class", () => {
 });
 
 Deno.test("the lag of the event loop is what a blocked thread lost", async () => {
-  const metrics = new Metrics(["/"], () => reading);
+  const metrics = new Metrics(["/"], sources);
   const lag = async () => valueOf(await scrape(metrics), "event_loop_lag_seconds")!;
   await lag();
   const blockedUntil = performance.now() + 300;
@@ -228,7 +268,7 @@ Deno.test("the lag of the event loop is what a blocked thread lost", async () =>
 });
 
 Deno.test("the rate is what was answered over the time it took, and begins at zero", async () => {
-  const metrics = new Metrics(["/"], () => reading);
+  const metrics = new Metrics(["/"], sources);
   assertEquals(metrics.requestRate.perSecond(), 0);
   await new Promise((resolve) => setTimeout(resolve, 20));
   const started = performance.now();
@@ -242,7 +282,7 @@ Deno.test("the rate is what was answered over the time it took, and begins at ze
 });
 
 Deno.test("the content type is the one that Prometheus asks for", () => {
-  const metrics = new Metrics(["/"], () => reading);
+  const metrics = new Metrics(["/"], sources);
   assertMatch(metrics.registry.contentType, /^text\/plain; version=0\.0\.4/);
   metrics.stop();
 });

@@ -10,7 +10,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   catalogue: ["domain", "event_loop.ts"],
   routes: ["domain", "catalogue", "store/port.ts"],
   native: [],
-  transports: ["domain", "catalogue", "routes", "native"],
+  transports: ["domain", "catalogue", "routes", "native", "limits"],
+  limits: ["telemetry"],
   telemetry: [],
   demo: [],
 };

@@ -6,7 +6,10 @@ export interface DenoServerOptions {
   port: number;
   /** PEM texts; without them, plain HTTP. */
   tls?: { cert: string; key: string };
-  handler: (request: Request) => Response | Promise<Response>;
+  handler: (
+    request: Request,
+    info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  ) => Response | Promise<Response>;
   /** Called when the listener failed and is being replaced. */
   onFailure: (error: Error) => void;
 }

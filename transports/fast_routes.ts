@@ -4,6 +4,7 @@ import type { ThreadContext, ThreadRoutes } from "../native/mod.ts";
 import type { EditionMessage } from "./edition_shares.ts";
 import { FastHealth } from "./fast_health.ts";
 import { FastSearch } from "./fast_search.ts";
+import { type RateLimitData, RateLimitGate } from "./rate_limit_gate.ts";
 import { RequestIds } from "./request_ids.ts";
 import { RequestLog, type RequestLogOptions } from "./request_log.ts";
 import { ThreadEditions } from "./thread_editions.ts";
@@ -13,6 +14,8 @@ export interface FastRoutesData extends RequestLogOptions {
   version: string;
   /** When the service was started, in milliseconds since 1970. */
   startedAt: number;
+  /** `null` without a limit. */
+  rateLimit: RateLimitData | null;
 }
 
 /** Makes the routes that a listener thread answers itself. */
@@ -26,6 +29,9 @@ export function createFastRoutes(context: ThreadContext, source: MemorySource): 
       new FastSearch(editions, requestIds, log, new GatherList(source)),
       new FastHealth(requestIds, log, data.version, data.startedAt),
     ],
+    gate: data.rateLimit === null
+      ? undefined
+      : new RateLimitGate(data.rateLimit, requestIds, context.turnStart),
     onMessage: (message) => editions.take(message as EditionMessage),
   };
 }

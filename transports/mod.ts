@@ -4,8 +4,10 @@
  *
  * @module
  */
+export * from "./deno_connections.ts";
 export * from "./deno_server.ts";
 export * from "./fast_routes.ts";
 export * from "./native_server.ts";
 export * from "./public_server.ts";
+export { RateLimit, type RateLimitData } from "./rate_limit_gate.ts";
 export * from "./server.ts";

@@ -1,5 +1,5 @@
 import type { Edition } from "../catalogue/mod.ts";
-import { type Listener, type ListenerStatistics, serve } from "../native/mod.ts";
+import { type Listener, type ListenerStatistics, serve, type ServeHandler } from "../native/mod.ts";
 import { type EditionReleased, EditionShares } from "./edition_shares.ts";
 import type { FastRoutesData } from "./fast_routes.ts";
 import type { LoggedRequest } from "./request_log.ts";
@@ -12,6 +12,8 @@ export interface NativeServerOptions {
   port: number;
   threads: number;
   connectionsMax: number;
+  /** Connections that are let in; `Infinity` for all. */
+  connectionLimit: number;
   headerTimeoutMs: number;
   idleTimeoutMs: number;
   bodyTimeoutMs: number;
@@ -22,7 +24,7 @@ export interface NativeServerOptions {
   module: URL;
   data: FastRoutesData;
   /** Answers what the threads do not. */
-  handler: (request: Request) => Response | Promise<Response>;
+  handler: ServeHandler;
   /** Called with requests that a thread answered, as far as they are to be logged. */
   onLogged: (logged: LoggedRequest) => void;
   /** Called when a thread failed and is being replaced, or connections cannot be accepted. */
@@ -66,6 +68,11 @@ export class NativeServer implements RunningServer {
   /** How many connections can be open. */
   get connectionsMax(): number {
     return this.#listener.connectionsMax;
+  }
+
+  /** Changes how many connections are let in. */
+  setConnectionLimit(limit: number): void {
+    this.#listener.setConnectionLimit(limit);
   }
 
   /** What the listener counted. */
