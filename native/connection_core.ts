@@ -112,6 +112,8 @@ interface Exchange {
   isSending: boolean;
   hasAnswered: boolean;
   flags: number;
+  /** The body turned out wrong; what it is refused with has to wait for what is being sent. */
+  refusal: [status: number, code: string, text: string] | null;
 }
 
 /** Milliseconds after which a body that does not come is asked for again. */
@@ -550,6 +552,7 @@ export class ConnectionCore implements DriverEvents {
       isSending: false,
       hasAnswered: false,
       flags: 0,
+      refusal: null,
     };
     this.#exchanges[connection] = exchange;
     this.#states[connection] = HANDLING;
@@ -589,6 +592,7 @@ export class ConnectionCore implements DriverEvents {
     const exchange = this.#exchanges[connection];
     // Refused before there was one, or nothing of the body is missing: what comes is the next request.
     if (exchange === null) return this.#states[connection] === HANDLING ? from : to;
+    if (exchange.refusal !== null) return to;
     if (exchange.isBodyDone || from === to) return from;
     exchange.isExpecting = false;
     let end = from;
@@ -651,7 +655,12 @@ export class ConnectionCore implements DriverEvents {
       this.#finishExchange(connection, exchange);
       return;
     }
-    if (exchange.hasAnswered || exchange.isSending) {
+    // 100 Continue, or all of the answer, is on its way: it gets there before the connection ends.
+    if (exchange.isSending && (exchange.flags & (SEND_INTERIM | SEND_LAST)) !== 0) {
+      exchange.refusal = [status, code, text];
+      return;
+    }
+    if (exchange.hasAnswered) {
       this.#close(connection);
       return;
     }
@@ -821,8 +830,13 @@ export class ConnectionCore implements DriverEvents {
       ? this.#now + this.#options.bodyTimeoutMs
       : Infinity;
     this.#options.tell({ kind: "sent", connection, number: exchange.number });
+    if (exchange.refusal !== null && !exchange.hasAnswered) {
+      this.#failBody(connection, ...exchange.refusal);
+      return;
+    }
     if ((exchange.flags & SEND_LAST) === 0) return;
     if (
+      exchange.refusal !== null ||
       (exchange.flags & SEND_CLOSE) !== 0 || !exchange.keepsAlive || this.#isDraining ||
       // The client may wait for 100 Continue for ever, or send its body all the same.
       exchange.isExpecting ||
