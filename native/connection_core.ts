@@ -216,6 +216,8 @@ export class ConnectionCore implements DriverEvents {
 
   /** Waits for what happens next, and handles it. */
   turn(): void {
+    // The kernel would go on with sends of memory that is the main thread's again.
+    this.#endIfAbandoned();
     this.#driver.turn();
     if (this.#statistics.hasAnswered) {
       this.#clock.read();
@@ -290,9 +292,7 @@ export class ConnectionCore implements DriverEvents {
   // What the driver tells.
 
   begun(): void {
-    if (Atomics.load(this.#options.abandoned, 0) !== 0) {
-      throw new Error("the thread was given up while it hung");
-    }
+    this.#endIfAbandoned();
     this.#clock.read();
     this.#now = this.#turnStart = this.#clock.milliseconds[0];
     if (this.#now < this.#nextTick) return;
@@ -300,7 +300,14 @@ export class ConnectionCore implements DriverEvents {
     this.#tick();
   }
 
+  /** Who hung for long may have been replaced meanwhile: memory and counters that it shares are others' then. */
+  #endIfAbandoned(): void {
+    if (Atomics.load(this.#options.abandoned, 0) === 0) return;
+    throw new Error("the thread was given up while it hung");
+  }
+
   opened(connection: number): void {
+    this.#endIfAbandoned();
     this.#states[connection] = READING;
     this.#flags[connection] = USED;
     this.#deadlines[connection] = this.#now + this.#options.headerTimeoutMs;
@@ -367,6 +374,7 @@ export class ConnectionCore implements DriverEvents {
   }
 
   closed(connection: number): void {
+    this.#endIfAbandoned();
     this.#states[connection] = FREE;
     this.#active--;
     Atomics.sub(this.#options.open, 0, 1);
@@ -760,6 +768,7 @@ export class ConnectionCore implements DriverEvents {
 
   /** Sends what is left of a slot; a driver that sends at once may have sent it when this returns. */
   #push(connection: number, slot: number): void {
+    if (this.#states[connection] === HANDLING) this.#endIfAbandoned();
     for (;;) {
       const result = this.#driver.send(
         connection,
