@@ -144,6 +144,70 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
   }
 
   Deno.test({
+    name: `${transport}: a stream whose client left before its handler gave it is cancelled`,
+    ignore,
+    async fn() {
+      const cancelled = Promise.withResolvers<unknown>();
+      const listener = await serve(options, async ({ signal }) => {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        return new Response(
+          new ReadableStream({
+            pull: (controller) => controller.enqueue(new Uint8Array(1)),
+            cancel: cancelled.resolve,
+          }),
+        );
+      });
+      const client = await RawClient.open(listener.addr.port, 5_000);
+      await client.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+      await client[Symbol.asyncDispose]();
+      const timer = setTimeout(() => cancelled.reject(new Error("it goes on")), 5_000);
+      await cancelled.promise;
+      clearTimeout(timer);
+      await listener.shutdown();
+    },
+  });
+
+  Deno.test({
+    name: `${transport}: a stream of something else than bytes is an error, not an answer`,
+    ignore,
+    async fn() {
+      const errors: string[] = [];
+      const onError = ({ message }: Error) => void errors.push(message);
+      const listener = await serve({ ...options, onError }, () => {
+        const text = "123" as unknown as Uint8Array<ArrayBuffer>;
+        return new Response(ReadableStream.from([text]));
+      });
+      await assertRejects(() => fetch(`http://127.0.0.1:${listener.addr.port}/`), TypeError);
+      assertEquals(errors, ["a body consists of Uint8Arrays"]);
+      await listener.shutdown();
+    },
+  });
+
+  Deno.test({
+    name:
+      `${transport}: an answer that comes while the listener stops says that its connection ends`,
+    ignore,
+    async fn() {
+      const begun = Promise.withResolvers<void>(), go = Promise.withResolvers<void>();
+      const listener = await serve(options, async () => {
+        begun.resolve();
+        await go.promise;
+        return new Response("answered");
+      });
+      const asked = fetch(`http://127.0.0.1:${listener.addr.port}/`);
+      await begun.promise;
+      const stopped = listener.shutdown();
+      go.resolve();
+      const response = await asked;
+      assertEquals([await response.text(), response.headers.get("connection")], [
+        "answered",
+        "close",
+      ]);
+      await stopped;
+    },
+  });
+
+  Deno.test({
     name: `${transport}: a thread that does not start again at once is tried again`,
     ignore,
     async fn() {
