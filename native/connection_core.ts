@@ -122,6 +122,8 @@ interface Exchange {
   isSending: boolean;
   hasAnswered: boolean;
   flags: number;
+  /** The body turned out wrong; what it is refused with has to wait for what is being sent. */
+  refusal: [status: number, code: string, text: string] | null;
 }
 
 /** Milliseconds after which a body that does not come is asked for again. */
@@ -247,6 +249,8 @@ export class ConnectionCore implements DriverEvents {
 
   /** Waits for what happens next, and handles it. */
   turn(): void {
+    // The kernel would go on with sends of memory that is the main thread's again.
+    this.#endIfAbandoned();
     this.#driver.turn();
     if (this.#statistics.hasAnswered) {
       this.#clock.read();
@@ -326,9 +330,7 @@ export class ConnectionCore implements DriverEvents {
   // What the driver tells.
 
   begun(): void {
-    if (Atomics.load(this.#options.abandoned, 0) !== 0) {
-      throw new Error("the thread was given up while it hung");
-    }
+    this.#endIfAbandoned();
     this.#clock.read();
     const before = this.#turnStart;
     this.#now = this.#turnStart = this.#clock.milliseconds[0];
@@ -339,7 +341,14 @@ export class ConnectionCore implements DriverEvents {
     this.#tick();
   }
 
+  /** Who hung for long may have been replaced meanwhile: memory and counters that it shares are others' then. */
+  #endIfAbandoned(): void {
+    if (Atomics.load(this.#options.abandoned, 0) === 0) return;
+    throw new Error("the thread was given up while it hung");
+  }
+
   opened(connection: number): void {
+    this.#endIfAbandoned();
     if (connection >= this.#highest) this.#highest = connection + 1;
     if (!this.#options.connections.enter()) {
       this.#states[connection] = SHEDDING;
@@ -419,6 +428,7 @@ export class ConnectionCore implements DriverEvents {
   }
 
   closed(connection: number): void {
+    this.#endIfAbandoned();
     this.#states[connection] = FREE;
     if ((this.#flags[connection] & SHED) !== 0) {
       this.#options.connections.leave(0, 1);
@@ -635,6 +645,7 @@ export class ConnectionCore implements DriverEvents {
       isSending: false,
       hasAnswered: false,
       flags: 0,
+      refusal: null,
     };
     this.#exchanges[connection] = exchange;
     this.#states[connection] = HANDLING;
@@ -680,6 +691,7 @@ export class ConnectionCore implements DriverEvents {
     const exchange = this.#exchanges[connection];
     // Refused before there was one, or nothing of the body is missing: what comes is the next request.
     if (exchange === null) return this.#states[connection] === HANDLING ? from : to;
+    if (exchange.refusal !== null) return to;
     if (exchange.isBodyDone || from === to) return from;
     exchange.isExpecting = false;
     let end = from;
@@ -742,7 +754,12 @@ export class ConnectionCore implements DriverEvents {
       this.#finishExchange(connection, exchange);
       return;
     }
-    if (exchange.hasAnswered || exchange.isSending) {
+    // 100 Continue, or all of the answer, is on its way: it gets there before the connection ends.
+    if (exchange.isSending && (exchange.flags & (SEND_INTERIM | SEND_LAST)) !== 0) {
+      exchange.refusal = [status, code, text];
+      return;
+    }
+    if (exchange.hasAnswered) {
       this.#close(connection);
       return;
     }
@@ -842,6 +859,7 @@ export class ConnectionCore implements DriverEvents {
 
   /** Sends what is left of a slot; a driver that sends at once may have sent it when this returns. */
   #push(connection: number, slot: number): void {
+    if (this.#states[connection] === HANDLING) this.#endIfAbandoned();
     for (;;) {
       const result = this.#driver.send(
         connection,
@@ -921,8 +939,13 @@ export class ConnectionCore implements DriverEvents {
       ? this.#now + this.#options.bodyTimeoutMs
       : Infinity;
     this.#options.tell({ kind: "sent", connection, number: exchange.number });
+    if (exchange.refusal !== null && !exchange.hasAnswered) {
+      this.#failBody(connection, ...exchange.refusal);
+      return;
+    }
     if ((exchange.flags & SEND_LAST) === 0) return;
     if (
+      exchange.refusal !== null ||
       (exchange.flags & SEND_CLOSE) !== 0 || !exchange.keepsAlive || this.#isDraining ||
       // The client may wait for 100 Continue for ever, or send its body all the same.
       exchange.isExpecting ||

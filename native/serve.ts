@@ -376,7 +376,7 @@ class ThreadedListener implements Listener {
             this.#command(thread, kind, connection, number, memory, flags),
           onError: (error) => this.#report(error),
           host: this.#host,
-          isStopping: this.#isStopping,
+          isStopping: () => this.#isStopping,
         });
         thread.exchanges.set(message.connection, exchange);
         const remoteAddr: Deno.NetAddr = { transport: "tcp", ...message.peer };

@@ -97,6 +97,116 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
     },
   });
 
+  const brokenBodies = [
+    { what: "100 Continue", path: "/read", interim: [100], status: 400, bytes: 0 },
+    { what: "an answer", path: "/unread", interim: [], status: 200, bytes: 8_000_000 },
+  ];
+  for (const { what, path, interim, status, bytes } of brokenBodies) {
+    Deno.test({
+      name: `${transport}: a body that turns out wrong while ${what} is being sent costs no answer`,
+      ignore,
+      async fn() {
+        const data = { failures: new SharedArrayBuffer(4), gate: new SharedArrayBuffer(4) };
+        const gate = new Int32Array(data.gate);
+        const begun = Promise.withResolvers<void>(), go = Promise.withResolvers<void>();
+        const listener = await serve({ ...options, module, data }, async (request) => {
+          if (request.method === "GET") return new Response("held");
+          begun.resolve();
+          await go.promise;
+          return new Response(path === "/read" ? await request.bytes() : new Uint8Array(bytes));
+        });
+        const { port } = listener.addr;
+        await using client = await RawClient.open(port, 5_000);
+        const encoder = new TextEncoder();
+        const expect = path === "/read" ? "Expect: 100-continue\r\n" : "";
+        await client.write(encoder.encode(
+          `PUT ${path} HTTP/1.1\r\nHost: a\r\n${expect}Transfer-Encoding: chunked\r\n\r\n`,
+        ));
+        await begun.promise;
+        // While its thread is held up, what is to be sent is asked for first, then the body comes: both are met at once.
+        const held = fetch(`http://127.0.0.1:${port}/held`);
+        await Atomics.waitAsync(gate, 0, 0).value;
+        go.resolve();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        await client.write(encoder.encode("3\r\nlonger than that"));
+        Atomics.store(gate, 0, 0);
+        Atomics.notify(gate, 0);
+        const answer = await client.answer("PUT");
+        assertEquals([answer.interim, answer.status], [interim, status]);
+        if (bytes > 0) assertEquals(answer.body.length, bytes);
+        assertEquals(await client.ending(), "closed");
+        await (await held).text();
+        await listener.shutdown();
+        const { answersInFlight, exchangesActive, buffersLent } = listener.statistics();
+        assertEquals([answersInFlight, exchangesActive, buffersLent], [0, 0, 0]);
+      },
+    });
+  }
+
+  Deno.test({
+    name: `${transport}: a stream whose client left before its handler gave it is cancelled`,
+    ignore,
+    async fn() {
+      const cancelled = Promise.withResolvers<unknown>();
+      const listener = await serve(options, async ({ signal }) => {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        return new Response(
+          new ReadableStream({
+            pull: (controller) => controller.enqueue(new Uint8Array(1)),
+            cancel: cancelled.resolve,
+          }),
+        );
+      });
+      const client = await RawClient.open(listener.addr.port, 5_000);
+      await client.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+      await client[Symbol.asyncDispose]();
+      const timer = setTimeout(() => cancelled.reject(new Error("it goes on")), 5_000);
+      await cancelled.promise;
+      clearTimeout(timer);
+      await listener.shutdown();
+    },
+  });
+
+  Deno.test({
+    name: `${transport}: a stream of something else than bytes is an error, not an answer`,
+    ignore,
+    async fn() {
+      const errors: string[] = [];
+      const onError = ({ message }: Error) => void errors.push(message);
+      const listener = await serve({ ...options, onError }, () => {
+        const text = "123" as unknown as Uint8Array<ArrayBuffer>;
+        return new Response(ReadableStream.from([text]));
+      });
+      await assertRejects(() => fetch(`http://127.0.0.1:${listener.addr.port}/`), TypeError);
+      assertEquals(errors, ["a body consists of Uint8Arrays"]);
+      await listener.shutdown();
+    },
+  });
+
+  Deno.test({
+    name:
+      `${transport}: an answer that comes while the listener stops says that its connection ends`,
+    ignore,
+    async fn() {
+      const begun = Promise.withResolvers<void>(), go = Promise.withResolvers<void>();
+      const listener = await serve(options, async () => {
+        begun.resolve();
+        await go.promise;
+        return new Response("answered");
+      });
+      const asked = fetch(`http://127.0.0.1:${listener.addr.port}/`);
+      await begun.promise;
+      const stopped = listener.shutdown();
+      go.resolve();
+      const response = await asked;
+      assertEquals([await response.text(), response.headers.get("connection")], [
+        "answered",
+        "close",
+      ]);
+      await stopped;
+    },
+  });
+
   Deno.test({
     name: `${transport}: a thread that does not start again at once is tried again`,
     ignore,

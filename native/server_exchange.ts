@@ -32,7 +32,7 @@ export interface ExchangeLink {
   /** Host and port for requests that name none. */
   readonly host: string;
   /** Whether the listener is stopping, so that connections end with their answer. */
-  readonly isStopping: boolean;
+  isStopping(): boolean;
 }
 
 const encoder = new TextEncoder();
@@ -219,14 +219,16 @@ export class ServerExchange {
       return;
     }
     const reader = body.getReader();
-    this.#aborted.signal.addEventListener("abort", () => {
-      reader.cancel(this.#aborted.signal.reason).catch(() => {});
-    });
+    const cancel = () => void reader.cancel(this.#aborted.signal.reason).catch(() => {});
+    // A handler may answer when its client has left already.
+    if (this.#isGone) cancel();
+    else this.#aborted.signal.addEventListener("abort", cancel);
     const first = await reader.read();
     if (first.done) {
       await this.#sendLast(this.#head(response, "0", false), response);
       return;
     }
+    assertBytes(first.value);
     const second = reader.read();
     second.catch(() => {});
     // A body that is there as a whole ends at once; one that does not is a stream.
@@ -277,7 +279,7 @@ export class ServerExchange {
       if (done) break;
       pending = reader.read();
       pending.catch(() => {});
-      if (!(value instanceof Uint8Array)) throw new TypeError("a body consists of Uint8Arrays");
+      assertBytes(value);
       part = value.length === 0 ? NO_BYTES : frame(value);
     }
     if (left > 0 && left !== Infinity) {
@@ -310,7 +312,7 @@ export class ServerExchange {
 
   /** Whether the connection ends with this answer. */
   #endsConnection(response: Response): boolean {
-    return !this.#request.keepsAlive || this.#link.isStopping ||
+    return !this.#request.keepsAlive || this.#link.isStopping() ||
       /\bclose\b/i.test(response.headers.get("connection") ?? "");
   }
 
@@ -345,6 +347,11 @@ function headersOf(fields: readonly [name: string, value: string][]): Headers {
   if (cookies.length < 2) return new Headers(fields as [string, string][]);
   const others = fields.filter(([name]) => name.toLowerCase() !== "cookie");
   return new Headers([...others, ["cookie", cookies.map(([, value]) => value).join("; ")]]);
+}
+
+/** A stream can hold anything. */
+function assertBytes(value: unknown): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError("a body consists of Uint8Arrays");
 }
 
 /** What a promise gives within this turn of the event loop, else `undefined`. */

@@ -1,15 +1,18 @@
 /**
- * Fast routes for serve_test.ts: an answer of many short pieces, one that throws, and a start that can be made to fail.
+ * Fast routes for serve_test.ts: an answer of many short pieces, one that throws, one that holds its thread up, and a
+ * start that can be made to fail.
  *
  * @module
  */
 import { HeadTemplate, listenerThread, mapMemory } from "../mod.ts";
 
 const PIECE_BYTES = 20;
+/** The longest that a thread is held up, in milliseconds. */
+const HOLD_MS_MAX = 5_000;
 
 listenerThread(({ data }) => {
   // How often starts fail from now on, counted down.
-  const { failures } = data as { failures: SharedArrayBuffer };
+  const { failures, gate } = data as { failures: SharedArrayBuffer; gate?: SharedArrayBuffer };
   const left = new Int32Array(failures);
   if (left[0] > 0) {
     Atomics.sub(left, 0, 1);
@@ -33,6 +36,16 @@ listenerThread(({ data }) => {
       answer(_request, answer) {
         answer.begin(head);
         throw new Error("made to throw");
+      },
+    }, {
+      path: "/held",
+      answer() {
+        // Says that it is here, and goes on when the test has said so: the handler answers.
+        const word = new Int32Array(gate!);
+        Atomics.store(word, 0, 1);
+        Atomics.notify(word, 0);
+        Atomics.wait(word, 0, 1, HOLD_MS_MAX);
+        return false;
       },
     }],
   };
