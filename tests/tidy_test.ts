@@ -13,6 +13,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   transports: ["domain", "catalogue", "routes", "native"],
   telemetry: [],
   demo: [],
+  deploy: ["settings.ts"],
 };
 
 async function* sources(folder: string): AsyncGenerator<string> {
