@@ -3,6 +3,8 @@
 #   docker build -t marquee .
 #   docker run --read-only --tmpfs /tmp -v marquee:/data -p 8080:8080 -p 127.0.0.1:9090:9090 marquee
 #
+# With Prometheus and Grafana: deploy/compose. In Kubernetes: deploy/kubernetes.
+#
 # The stages fetch Deno from npm, as the README's commands do, so that one version is named in one way.
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
@@ -12,23 +14,26 @@ COPY std std
 ENV DENO_DIR=/deno-dir
 RUN deno install --frozen
 COPY . .
-# What the program imports, type-checked and in the cache, so that the container starts without a network.
-RUN deno check main.ts catalogue_worker.ts listener_worker.ts \
-  && deno cache --frozen main.ts catalogue_worker.ts listener_worker.ts \
+# What the programs import, type-checked and in the cache, so that the container starts without a network.
+RUN deno check main.ts catalogue_worker.ts listener_worker.ts limits/main.ts \
+  && deno cache --frozen main.ts catalogue_worker.ts listener_worker.ts limits/main.ts \
   && cp "$(find "$(npm root --global)" -path '*@deno/linux-*' -name deno -type f | head -n 1)" /usr/local/bin/deno-runtime
 
 FROM debian:bookworm-slim
 # liburing: the native listener binds to it where the container's seccomp profile allows io_uring.
+# nftables: the limiter refuses connections by it, where it has NET_ADMIN (deploy/README.md).
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends ca-certificates liburing2 \
+  && apt-get install -y --no-install-recommends ca-certificates liburing2 nftables \
   && rm -rf /var/lib/apt/lists/* \
-  && useradd --system --uid 10001 --home-dir /nonexistent marquee \
+  && groupadd --system --gid 10001 marquee \
+  && useradd --system --uid 10001 --gid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin marquee \
   && install -d -o marquee -g marquee /data
 COPY --from=build /usr/local/bin/deno-runtime /usr/local/bin/deno
 COPY --from=build --chown=root:root /deno-dir /deno-dir
 COPY --from=build --chown=root:root /app /app
 WORKDIR /app
-USER marquee
+# By number: with runAsNonRoot Kubernetes refuses a user that it knows by name only.
+USER 10001:10001
 ENV DENO_DIR=/deno-dir \
   DENO_NO_UPDATE_CHECK=1 \
   KV_PATH=/data/marquee.kv \
@@ -37,7 +42,8 @@ ENV DENO_DIR=/deno-dir \
 VOLUME /data
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM
+# On the admin port: a full service refuses connections to the public one, and that is no illness.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-  CMD ["deno", "eval", "--no-config", "--no-lock", "const r = await fetch(`http://127.0.0.1:${Deno.env.get('PORT') ?? 8080}/health`); Deno.exit(r.ok ? 0 : 1)"]
+  CMD ["deno", "eval", "--no-config", "--no-lock", "const r = await fetch(`http://127.0.0.1:${Deno.env.get('ADMIN_PORT') ?? 9090}/stats`); Deno.exit(r.ok ? 0 : 1)"]
 ENTRYPOINT ["deno", "run", "--cached-only", "--frozen", "--v8-flags=--max-semi-space-size=8", "--no-prompt", \
   "--allow-net", "--allow-env", "--allow-read=/app,/data", "--allow-write=/data", "--allow-sys", "--allow-ffi", "main.ts"]

@@ -14,6 +14,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   limits: ["telemetry"],
   telemetry: [],
   demo: [],
+  deploy: ["settings.ts"],
 };
 
 async function* sources(folder: string): AsyncGenerator<string> {

