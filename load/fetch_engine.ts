@@ -243,7 +243,9 @@ function kindOf(error: Error): LoadErrorKind {
   const text = `${error.message} ${error.cause ?? ""}`;
   if (/refused/i.test(text)) return "refused";
   if (/reset|broken pipe/i.test(text)) return "reset";
-  if (/closed|eof|end of file|incomplete|unexpected end/i.test(text)) return "closedEarly";
+  if (/reading a body|closed|eof|end of file|incomplete|unexpected end/i.test(text)) {
+    return "closedEarly";
+  }
   if (/invalid|parse/i.test(text)) return "malformed";
   return "other";
 }

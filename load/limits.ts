@@ -51,10 +51,10 @@ export const TIMER_MS_MIN = 0.02;
 export const LINGER_MS = 1_000;
 /** How long connections may take to close when a load has ended, in milliseconds; memory of the kernel's stays mapped. */
 export const SHUTDOWN_MS_MAX = 2_000;
-/** Bytes of one receive buffer. */
-export const RECEIVE_BUFFER_BYTES = 4_096;
+/** Bytes of one receive buffer: what a burst of pipelined answers has, so that it comes as one completion. */
+export const RECEIVE_BUFFER_BYTES = 16_384;
 /** Receive buffers; when all are taken, connections with more to read wait for the end of the batch. */
-export const RECEIVE_BUFFERS = 256;
+export const RECEIVE_BUFFERS = 128;
 /** Entries of the ring's submission queue; when it is full, what is in it is submitted early. */
 export const SUBMISSIONS = 4_096;
 /** Entries of the ring's completion queue; past it the kernel keeps completions itself. */

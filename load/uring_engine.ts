@@ -59,6 +59,8 @@ const LAST = 64;
 const QUEUED = 128;
 /** It is not tried any more. */
 const GIVEN_UP = 256;
+/** It is asked on when this turn's completions are all handled. */
+const ASKED_SOON = 512;
 
 const HEADS = {
   connect: IO_URING.IORING_OP_CONNECT,
@@ -151,6 +153,8 @@ export class UringEngine {
   /** All pause for as long, so they end in the order in which they began. */
   readonly #pausing: NumberQueue;
   readonly #idle: NumberQueue;
+  /** Connections with answers in this turn: asked on once each, so that what is pipelined goes out in one piece. */
+  readonly #answeredNow: NumberQueue;
 
   #nowMs = 0;
   #wanted = 0;
@@ -208,6 +212,7 @@ export class UringEngine {
     this.#toConnect = new NumberQueue(connectionsMax);
     this.#pausing = new NumberQueue(connectionsMax);
     this.#idle = new NumberQueue(connectionsMax);
+    this.#answeredNow = new NumberQueue(connectionsMax);
     this.#parser = new ResponseParser({
       connections: connectionsMax,
       isHead: options.method === "HEAD",
@@ -322,6 +327,11 @@ export class UringEngine {
     }
     ring.publishHead();
     this.#buffers.publish();
+    while (this.#answeredNow.size > 0) {
+      const connection = this.#answeredNow.shift();
+      this.#states[connection] &= ~ASKED_SOON;
+      this.#ask(connection);
+    }
     if (this.#nowMs >= this.#nextTickMs) this.#tick();
     if (this.#schedule !== null) this.#askWhatIsDue();
     if (this.#toConnect.size > 0) this.#connectSome();
@@ -330,6 +340,7 @@ export class UringEngine {
   // Connections
 
   #connectSome(): void {
+    if (this.#isEnding) return;
     while (this.#connecting < CONNECTING_MAX && this.#toConnect.size > 0) {
       // Each request has a connection of its own: without one to send there is nothing to connect for.
       if (this.#options.close && !this.#mayTake()) return;
@@ -358,7 +369,7 @@ export class UringEngine {
     this.#alive++;
     this.#connecting++;
     this.#descriptors[connection] = descriptor;
-    this.#states[connection] = this.#states[connection] & IDLE | CONNECTING;
+    this.#states[connection] = this.#states[connection] & (IDLE | ASKED_SOON) | CONNECTING;
     this.#answers[connection] = 0;
     this.#deadlines[connection] = this.#nowMs + this.#options.connectTimeoutMs;
     this.#parser.reset(connection);
@@ -436,7 +447,7 @@ export class UringEngine {
     this.#descriptors[connection] = -1;
     this.#alive--;
     // It may still be in the queue of idle ones, where it is passed over.
-    this.#states[connection] &= IDLE;
+    this.#states[connection] &= IDLE | ASKED_SOON;
     if (connection >= this.#wanted) return;
     if (this.#failures[connection] === 0) this.#queue(connection);
     else if (this.#failures[connection] >= this.#options.attemptsMax) this.#giveUp(connection);
@@ -555,7 +566,13 @@ export class UringEngine {
     const missing = this.#sendBytes[connection] - result;
     if (missing > 0) this.#send(connection, this.#sendAddresses[connection] + result, missing);
     // Answers may have come meanwhile.
-    else this.#ask(connection);
+    else this.#askSoon(connection);
+  }
+
+  #askSoon(connection: number): void {
+    if ((this.#states[connection] & ASKED_SOON) !== 0) return;
+    this.#states[connection] |= ASKED_SOON;
+    this.#answeredNow.push(connection);
   }
 
   // Answers
@@ -599,7 +616,7 @@ export class UringEngine {
     if ((this.#states[connection] & LAST) !== 0) return;
     const problem = this.#parser.take(connection, this.#buffers.bytes, from, to);
     if (problem !== null) this.#lost(connection, "malformed", problem);
-    else if (this.#outstanding[connection] < this.#options.pipeline) this.#ask(connection);
+    else this.#askSoon(connection);
   }
 
   /** The server has ended its side. */
