@@ -246,6 +246,6 @@ function kindOf(error: Error): LoadErrorKind {
   if (/reading a body|closed|eof|end of file|incomplete|unexpected end/i.test(text)) {
     return "closedEarly";
   }
-  if (/invalid|parse/i.test(text)) return "malformed";
+  if (!/certificate/i.test(text) && /invalid|parse/i.test(text)) return "malformed";
   return "other";
 }

@@ -5,7 +5,11 @@ import { answer, closedPort, RawServer, until } from "./testing/raw_server.ts";
 
 /** Starts the command with the permissions that its task has. */
 function start(...args: string[]): Deno.ChildProcess {
-  const [, ...command] = denoJson.tasks.load.command.split(" ");
+  return startWith(denoJson.tasks.load.command, args);
+}
+
+function startWith(task: string, args: string[]): Deno.ChildProcess {
+  const [, ...command] = task.split(" ");
   return new Deno.Command(Deno.execPath(), {
     args: [...command, ...args],
     cwd: new URL("..", import.meta.url),
@@ -59,6 +63,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     assertMatch(stdout, /answers +\d+ of \d+ requests/);
   });
 }
+
+Deno.test("without the permission for FFI it goes by fetch, and says so", async () => {
+  using server = new RawServer(({ send }) => send(answer("")));
+  const task = denoJson.tasks.load.command.replace(" --allow-ffi", "");
+  const { code, stdout } = await outcome(startWith(task, [server.url, "--requests", "20"]));
+  assertEquals([code, server.requests], [0, 20]);
+  assertMatch(stdout, /by fetch, which is slower, since no permission for FFI/);
+});
 
 Deno.test("it exits with 1 when nothing was answered, and says why", async () => {
   const { code, stdout } = await outcome(

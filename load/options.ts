@@ -53,7 +53,10 @@ export interface LoadOptions {
   connectionsMax?: number;
   /** Requests a second in all, sent when they are due (an open loop). `null` or left out: as fast as answers come. */
   rate?: number | null;
-  /** How long requests are sent, warm-up not counted; 10 s if left out, an hour at most where `requests` is given. */
+  /**
+   * How long requests are sent, warm-up not counted; 10 s if left out, an hour at most where `requests` is given. Answers
+   * that are under way then are waited for, `timeoutMs` at most.
+   */
   durationMs?: number | null;
   /** How many requests are sent, warm-up not counted. */
   requests?: number | null;

@@ -132,7 +132,10 @@ export interface LoadReport {
   };
   /** On the wire as far as HTTP goes. */
   bytes: { sent: number; received: number };
-  /** Of all answers but 429 and 503. In an open loop from when a request was due, else from when it was sent. */
+  /**
+   * Of all answers but 429 and 503. In an open loop from when a request was due, else from when it was sent; with `close`
+   * from when its connection was begun.
+   */
   latency: LatencySummary;
   /** Of 429 and 503. */
   rejectedLatency: LatencySummary;

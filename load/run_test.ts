@@ -506,13 +506,13 @@ test("a request that is larger than what the system takes at once is sent whole"
   using server = new RawServer(({ send, head }) => send(answer(String(head.includes(value)))));
   const report = await load({
     url: server.url,
-    connections: 20,
-    pipeline: 100,
-    requests: 2_000,
+    connections: 2,
+    pipeline: 200,
+    requests: 400,
     headers: { "x-long": value },
     expect: { body: "true" },
   });
-  assertEquals([report.requests.answered, report.errorsTotal], [2_000, 0], report.examples.join());
+  assertEquals([report.requests.answered, report.errorsTotal], [400, 0], report.examples.join());
 }, ["io_uring"]);
 
 test("a connection that is not made in time is an error", async () => {
@@ -562,6 +562,32 @@ test("nothing is left open when a load is over", async () => {
   // A thread goes a little after its last word.
   await until("no descriptors are left", () => descriptors() <= before);
 }, ["io_uring"]);
+
+test("a load that is given up while it warms up says why", async (engine) => {
+  const report = await load({
+    url: `http://127.0.0.1:${closedPort()}/`,
+    engine,
+    connections: 1,
+    warmupMs: 5_000,
+    reconnect: { pauseMs: 1, attemptsMax: 2 },
+  });
+  assertEquals([report.ended, report.errors.refused], ["connections", 2]);
+}, ["io_uring"]);
+
+Deno.test("https goes by fetch", async () => {
+  const report = await load({
+    url: `https://127.0.0.1:${closedPort()}/`,
+    connections: 1,
+    reconnect: { pauseMs: 1, attemptsMax: 2 },
+  });
+  assertEquals([report.engine, report.engineReason], ["fetch", "the URL is https"]);
+  assertEquals(report.errors.refused, 2);
+  await assertRejects(
+    () => runLoad({ url: "https://127.0.0.1:1/", engine: "io_uring" }),
+    LoadOptionsError,
+    "no io_uring: the URL is https",
+  );
+});
 
 Deno.test("options that make no sense are refused by name", async () => {
   const url = "http://127.0.0.1:1/";

@@ -170,6 +170,8 @@ export class UringEngine {
   #isTimerSet = false;
   #nextTickMs = 0;
   #nextSweepMs = 0;
+  /** Whether what happens is counted. */
+  #isCounting = false;
   /** No more requests are taken. */
   #isEnding = false;
   #dueAtEnd = 0;
@@ -235,11 +237,12 @@ export class UringEngine {
     const { warmupMs, durationMs, requests } = this.#options;
     this.#readClock();
     const warmUntilMs = this.#nowMs + warmupMs;
-    this.#begin(Infinity);
+    this.#begin(warmupMs > 0 ? Infinity : requests);
     this.#follow();
     while (this.#nowMs < warmUntilMs && this.#ended === null) this.#turn();
-    this.#begin(requests);
-    this.#recorder.start(this.#nowMs);
+    // One that ends while it warms up reports why.
+    if (warmupMs > 0 && this.#ended === null) this.#begin(requests);
+    this.#isCounting = true;
     const cpuBefore = cpuTimes();
     const endMs = this.#nowMs + durationMs;
     while (this.#ended === null) {
@@ -259,13 +262,12 @@ export class UringEngine {
       systemMs: cpuAfter.systemMs - cpuBefore.systemMs,
       processMs: cpuAfter.processMs - cpuBefore.processMs,
     };
-    const unanswered = this.#recorder.sums.sent - this.#recorder.sums.answered -
-      this.#recorder.sums.failed;
+    const { sent, answered, failed } = this.#recorder.sums;
     return {
       ended: this.#ended,
       due: this.#dueAtEnd,
-      unsent: Math.max(0, this.#dueAtEnd - this.#recorder.sums.sent),
-      unanswered,
+      unsent: Math.max(0, this.#dueAtEnd - sent),
+      unanswered: sent - answered - failed,
       connectionsWanted: this.#wanted,
       nowMs: this.#nowMs,
       cpu,
@@ -287,12 +289,13 @@ export class UringEngine {
     this.#memory.free();
   }
 
-  /** From here on requests count, and are due if they have a schedule. */
+  /** From here on everything counts, and requests are due if they have a schedule. */
   #begin(requestsMax: number): void {
     const { rate } = this.#options;
     this.#countedFrom = this.#taken;
     this.#requestsMax = requestsMax;
     this.#schedule = rate === null ? null : new Schedule(rate, requestsMax, this.#nowMs);
+    this.#recorder.start(this.#nowMs);
   }
 
   /** One batch of completions, and all that follows from it. */
@@ -657,8 +660,8 @@ export class UringEngine {
       this.#deadlines[connection] = outstanding > 0 ? this.#nowMs + timeoutMs : Infinity;
       return true;
     }
-    if (outstanding > 0) this.#fail("closedEarly", outstanding, () => "Connection: close");
-    this.#forgetOutstanding(connection);
+    const lost = this.#forgetOutstanding(connection);
+    this.#fail("closedEarly", lost, () => "Connection: close before the last answer");
     // The server closes first: its side, not this one, keeps the port for a minute (TIME_WAIT).
     this.#states[connection] |= LAST;
     this.#deadlines[connection] = this.#nowMs + LINGER_MS;
@@ -667,31 +670,35 @@ export class UringEngine {
 
   /** A connection is lost, and all that was asked on it. */
   #lost(connection: number, kind: LoadErrorKind, example = ""): void {
+    const lost = this.#forgetOutstanding(connection);
+    // What belongs to no request is wrong all the same.
+    const count = kind === "malformed" ? Math.max(1, lost) : lost;
     this.#fail(
       kind,
-      Math.max(kind === "malformed" ? 1 : 0, this.#outstanding[connection]),
+      count,
       () => example || `after ${this.#answers[connection]} answers on the connection`,
     );
-    this.#forgetOutstanding(connection);
     this.#failures[connection]++;
     this.#close(connection);
   }
 
-  #forgetOutstanding(connection: number): void {
+  /** @returns How many of the requests without an answer count */
+  #forgetOutstanding(connection: number): number {
     const { pipeline } = this.#options;
+    let counted = 0;
     for (let n = this.#outstanding[connection]; n > 0; n--) {
       const first = this.#firsts[connection];
-      if (this.#numbers[connection * pipeline + first] >= this.#countedFrom) {
-        this.#recorder.sums.failed++;
-      }
+      if (this.#numbers[connection * pipeline + first] >= this.#countedFrom) counted++;
       this.#firsts[connection] = first + 1 === pipeline ? 0 : first + 1;
     }
     this.#outstandingTotal -= this.#outstanding[connection];
     this.#outstanding[connection] = 0;
+    this.#recorder.sums.failed += counted;
+    return counted;
   }
 
   #fail(kind: LoadErrorKind, count: number, example: () => string): void {
-    this.#recorder.failed(kind, count, example);
+    if (count > 0) this.#recorder.failed(kind, count, example);
   }
 
   // Time
@@ -731,7 +738,7 @@ export class UringEngine {
     }
     // All were given up: nothing will ever come.
     if (this.#givenUp > 0 && this.#givenUp === this.#wanted) this.#ended ??= "connections";
-    this.#recorder.tick(this.#nowMs, this.#backlog());
+    if (this.#isCounting && this.#ended === null) this.#recorder.tick(this.#nowMs, this.#backlog());
   }
 
   #backlog(): number {
