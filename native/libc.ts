@@ -46,6 +46,8 @@ const SYMBOLS = {
   madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   // int getrlimit(int resource, struct rlimit *limit)
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  // int getrusage(int who, struct rusage *usage)
+  getrusage: { parameters: ["i32", "buffer"], result: "i32" },
   // int clock_gettime(clockid_t clock, struct timespec *time)
   clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
   // int *__errno_location(void)

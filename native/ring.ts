@@ -163,6 +163,23 @@ export class Ring implements Disposable {
   }
 
   /**
+   * Queues `IORING_OP_CONNECT` of an ordinary descriptor (connect(2)).
+   *
+   * @param address Of the socket address, which is read when the operation is submitted
+   */
+  pushConnect(
+    head: number,
+    descriptor: number,
+    address: number,
+    addressLength: number,
+    data: number,
+    data2: number,
+  ): void {
+    this.push(head, descriptor, address, 0, 0, data, data2);
+    this.#submissions[((this.#tail - 1) & this.#submissionMask) * ENTRY + OFF] = addressLength;
+  }
+
+  /**
    * Queues `SOCKET_URING_OP_GETSOCKOPT` at the level of the socket (Linux 6.7): the completion's result is the length of
    * what was written, or a negative error number.
    */

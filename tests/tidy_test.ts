@@ -12,6 +12,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   native: [],
   transports: ["domain", "catalogue", "routes", "native", "limits"],
   limits: ["telemetry"],
+  load: ["native"],
   telemetry: [],
   demo: [],
   deploy: ["settings.ts"],
