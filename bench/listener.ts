@@ -19,7 +19,7 @@ import {
   writeLoadScript,
 } from "./listener_load.ts";
 import { PEERS } from "./listener_peers.ts";
-import { median } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 import { BODY, checkConstant, REQUESTS } from "./peers/checked_constant.ts";
 import { RunningPeer } from "./peers/running_peer.ts";
 

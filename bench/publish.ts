@@ -9,7 +9,8 @@
  * @module
  */
 import { checkAnswers } from "./checked_answers.ts";
-import { MeasuredProcess, median } from "./measured_process.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 import type { OpenLoopFigures } from "./open_loop.ts";
 import {
   CHANGE_SETS,

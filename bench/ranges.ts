@@ -10,7 +10,8 @@
  */
 import { checkAnswers } from "./checked_answers.ts";
 import { transportProblem } from "../native/mod.ts";
-import { MeasuredProcess, median } from "./measured_process.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 import {
   EVENTS,
   EVENTS_QUICK,

@@ -8,7 +8,8 @@
 import { formatDateTime } from "../domain/mod.ts";
 import { serveDemoProvider } from "../demo/mod.ts";
 import { START_FLAGS } from "./start_flags.ts";
-import { MeasuredProcess, median } from "./measured_process.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 import { runWrk, writeWrkScript } from "./wrk.ts";
 
 const quick = Deno.args.includes("--quick");

@@ -6,7 +6,8 @@
  * @module
  */
 import { PATH } from "./listener_load.ts";
-import { MeasuredProcess, median } from "./measured_process.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 
 const quick = Deno.args.includes("--quick");
 const transport = Deno.args.find((arg) => arg.startsWith("--transport="))?.split("=")[1] ?? "uring";

@@ -1,4 +1,4 @@
-import { median } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 
 /** What wrk saw of a server. */
 export interface Load {
