@@ -30,7 +30,7 @@ export interface SampleName {
   subject: string;
   /** What it was asked to do: "keep-alive". */
   workload: string;
-  /** Which figure: "cpu_per_request". Without a unit, which is apart. */
+  /** Which figure: "cpu_us_per_request", "p99_ms". */
   measure: string;
   /** Of the value: "µs", "ms", "s", "bytes", "MB", "requests/s", "%"; empty for a count or a ratio. */
   unit: string;
@@ -117,7 +117,7 @@ PRAGMA user_version = ${SCHEMA_VERSION};
  * run.record({
  *   subject: "Marquee, io_uring",
  *   workload: "keep-alive",
- *   measure: "cpu_per_request",
+ *   measure: "cpu_us_per_request",
  *   unit: "µs",
  *   value: 5.97,
  * });

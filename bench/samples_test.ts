@@ -3,7 +3,12 @@ import { DatabaseSync } from "node:sqlite";
 import { RUN_ROWS_MAX, RUNS_KEPT, type Sample, Samples } from "./samples.ts";
 import { SampleReader } from "./sample_reader.ts";
 
-const NAME = { subject: "Marquee", workload: "keep-alive", measure: "cpu_per_request", unit: "µs" };
+const NAME = {
+  subject: "Marquee",
+  workload: "keep-alive",
+  measure: "cpu_us_per_request",
+  unit: "µs",
+};
 
 async function withFile(test: (path: string) => void | Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -99,7 +104,7 @@ Deno.test("what can't be a sample is refused with its name", () => {
   using samples = Samples.open(":memory:");
   const run = samples.begin("throughput");
   const wrong: [Partial<Sample>, string][] = [
-    [{ value: NaN }, "Marquee, keep-alive, cpu_per_request is NaN"],
+    [{ value: NaN }, "Marquee, keep-alive, cpu_us_per_request is NaN"],
     [{ subject: "" }, 'subject is ""'],
     [{ workload: "a / b" }, 'workload is "a / b"'],
     [{ measure: "x".repeat(200) }, "measure has 200 characters"],
