@@ -18,8 +18,9 @@ export interface BarChart {
   bars: readonly Bar[];
 }
 
-/** A drawing this wide or wider has the labels beside the bars, else they stand above them. */
+/** A drawing this wide or wider has the labels beside the bars, if they leave enough for those, else above them. */
 const LABELS_BESIDE_MIN = 500;
+const LABELS_SHARE_MAX = 0.45;
 const TEXT_SIZE = 13;
 const BAR_HEIGHT = 18;
 
@@ -31,12 +32,11 @@ const BAR_HEIGHT = 18;
  */
 export function drawBarChart(chart: BarChart, id: string, width: number): string {
   const { bars, unit, title } = chart;
-  const isBeside = width >= LABELS_BESIDE_MIN;
+  const labels = Math.max(...bars.map(({ label }) => textWidth(label, TEXT_SIZE))) + 10;
+  const isBeside = width >= LABELS_BESIDE_MIN && labels <= width * LABELS_SHARE_MAX;
   const texts = bars.map(({ median }) => formatNumber({ value: median, unit }));
   const axis = linearAxis(bars.map(({ max }) => max), isBeside ? 6 : 4);
-  const left = isBeside
-    ? Math.min(width * 0.45, Math.max(...bars.map(({ label }) => textWidth(label, TEXT_SIZE))) + 10)
-    : 2;
+  const left = isBeside ? labels : 2;
   const right = width - Math.max(...texts.map((text) => textWidth(text, TEXT_SIZE))) - 12;
   const x = (value: number) => left + axis.at(value) * (right - left);
   const step = isBeside ? BAR_HEIGHT + 10 : BAR_HEIGHT + 26;

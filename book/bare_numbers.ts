@@ -10,7 +10,7 @@ const NAMES: readonly RegExp[] = [
   /\b(?:Linux|Deno|Node|Go|nginx|nftables|liburing|OpenAPI|TLS|TypeScript|V8|version) \d+(?:\.\d+)+/g,
   /\bHTTP\/\d(?:\.\d)?(?![\d.])/g,
   /\bp(?:50|90|95|99)(?:\.9+)?(?![\d.]*\d)/g, // percentiles
-  /\b(?:IPv[46]|x86-64|arm64|UTF-8|CRC-32|SHA-256|UUIDv5|C10K)\b/g,
+  /\b(?:IPv[46]|x86-64|arm64|UTF-8|CRC-32|SHA-256|UUIDv5|C10K|V8)\b/g,
 ];
 
 /** Any digit of any script, fractions and superscripts, with what clings to it. */

@@ -49,7 +49,7 @@ export function renderTable(spec: TableSpec, figures: Figures, id: string): Bloc
   const rows = spec.rows.map(({ label }, i) => [label, ...columns.map(({ texts }) => texts[i])]);
   const table = htmlTable([spec.first, ...columns.map(({ label }) => label)], rows);
   const html = figureHtml(id, `<div class="scroll" tabindex="0">${table}</div>`, [
-    ...[escapeText(spec.title.replace(/\.?$/, ".")), found.medians()],
+    ...[escapeText(spec.title.replace(/\.?$/, ".")), found.medians("")],
     found.caption(),
   ]);
   return { html, runs: found.runs, missing: found.missing };
@@ -73,7 +73,7 @@ export function renderChart(spec: ChartSpec, figures: Figures, id: string): Bloc
     : `<details><summary>The figures of this chart</summary><div class="scroll" tabindex="0">${drawn.table}</div></details>`;
   const html = figureHtml(id, pictures, [
     escapeText(spec.title.replace(/\.?$/, ".")),
-    spec.kind === "bars" ? found.medians() : "",
+    spec.kind === "bars" ? found.medians(", with the least and the greatest") : "",
     found.caption(),
   ], details);
   return { html, runs: found.runs, missing: found.missing };
@@ -182,9 +182,8 @@ class Found {
     }
   }
 
-  medians(): string {
-    if (this.#countMax < 2) return "";
-    return `Medians of ${this.#countMax} rounds, with the least and the greatest.`;
+  medians(shown: string): string {
+    return this.#countMax < 2 ? "" : `Medians of ${this.#countMax} rounds${shown}.`;
   }
 
   caption(): string {

@@ -1,6 +1,6 @@
 import { parse } from "yaml";
 import { bareNumbers } from "./bare_numbers.ts";
-import { LINES_MAX } from "./limits.ts";
+import { BAR_LABEL_LENGTH_MAX, LINE_LABEL_LENGTH_MAX, LINES_MAX } from "./limits.ts";
 import { parseReference, type Reference, ROW } from "./reference.ts";
 
 /** A row of a table, a bar, or a line. */
@@ -71,6 +71,13 @@ export function parseChartSpec(text: string): ChartSpec {
   const rows = readRows(map.rows);
   if (kind === "lines" && rows.length > LINES_MAX) {
     throw new SyntaxError(`${rows.length} lines can't be told apart; ${LINES_MAX} can`);
+  }
+  const length = kind === "bars" ? BAR_LABEL_LENGTH_MAX : LINE_LABEL_LENGTH_MAX;
+  const long = rows.find(({ label }) => label.length > length);
+  if (long !== undefined) {
+    throw new SyntaxError(
+      `"${long.label}" is no label: over ${length} characters, write "- name: label"`,
+    );
   }
   const log = [map.log ?? []].flat();
   if (log.some((axis) => axis !== "x" && axis !== "y") || kind === "bars" && log.length > 0) {

@@ -33,6 +33,8 @@ export interface Chapter {
   warnings: string[];
 }
 
+/** What stands for a figure that a quick run leaves out. */
+const NOT_IN_QUICK_RUN = '<span class="missing" title="not in this quick run">—</span>';
 /** Where {{…}} was, in prose that is looked through for numbers. */
 const REFERENCE_MARK = "\ufffc";
 
@@ -131,7 +133,7 @@ class ChapterRenderer {
           child.content =
             this.#attempt(line, `{{${written.trim().replaceAll(/\s+/g, " ")}}}`, () => {
               return this.#reference(parseReference(written), line);
-            }) ?? "";
+            }) ?? NOT_IN_QUICK_RUN;
           // The lines that it was wrapped over count.
           prose += REFERENCE_MARK + "\n".repeat(written.split("\n").length - 1);
           break;
@@ -205,7 +207,10 @@ class ChapterRenderer {
     const draw = (make: () => Block) => {
       const block = this.#attempt(line, `the ${kind}`, make);
       block?.runs.forEach((run) => this.#cite(run));
-      block?.missing.forEach((what) => this.#warning(line, what));
+      if (block !== null && block.missing.length > 0) {
+        const { missing: { length, 0: first } } = block;
+        this.#warning(line, `the ${kind} lacks ${length} figures of quick runs, such as: ${first}`);
+      }
       token.content = block?.html ?? "";
       token.type = "block";
     };
@@ -273,11 +278,8 @@ class ChapterRenderer {
       if (!(error instanceof Error)) throw error;
       const message = `${what}: ${error.message}`;
       // Quick runs leave things out on purpose.
-      if (error instanceof MissingFigure && error.isOfQuickRun) {
-        this.#warning(line, message);
-        return `<span class="missing" title="not in this quick run">—</span>` as T;
-      }
-      this.#problem(line, message);
+      if (error instanceof MissingFigure && error.isOfQuickRun) this.#warning(line, message);
+      else this.#problem(line, message);
       return null;
     }
   }

@@ -9,7 +9,7 @@
 import denoJson from "../deno.json" with { type: "json" };
 import { SampleReader } from "../bench/sample_reader.ts";
 import { samplesPath } from "../bench/samples.ts";
-import { BookError, buildBook, readChapters } from "./build.ts";
+import { BookError, buildBook, readChapters } from "./mod.ts";
 
 const TITLE = "Marquee: the performance book";
 const OUTPUT = "dist/book.html";

@@ -35,16 +35,16 @@ export function renderPage({ title, chapters, runs, commandOf }: PageParts): str
 ${STYLE}</style>
 </head>
 <body>
-<nav aria-label="Contents"><ol>
-${contents.join("\n")}
-<li><a href="#runs"><span></span> Runs</a></li>
-</ol></nav>
-<main>
 <header>
 <h1>${escapeText(title)}</h1>
 <p>Every underlined figure was measured by a run that is named with it; a build that finds a number no run
 produced fails. What is underlined with dots was stated, not measured, and its source is at the end of its chapter.</p>
 ${isQuick ? quickNotice("This book") : ""}</header>
+<nav aria-label="Contents"><ol>
+${contents.join("\n")}
+<li><a href="#runs"><span></span> Runs</a></li>
+</ol></nav>
+<main>
 ${chapters.map(renderSection).join("\n")}
 <section id="runs">
 <h2 class="chapter">Runs</h2>

@@ -4,8 +4,8 @@ export function escapeText(text: string): string {
     .replaceAll('"', "&quot;");
 }
 
-/** About how wide a text is, of the height of its letters: an average of sans-serif faces, on the safe side. */
-const LETTER_WIDTH = 0.56;
+/** About how wide a text is, of the height of its letters: bold letters of a wide sans-serif face, on the safe side. */
+const LETTER_WIDTH = 0.62;
 
 /** About how many units of the drawing a text is wide. */
 export function textWidth(text: string, size: number): number {
