@@ -12,7 +12,7 @@ import { DatabaseSync } from "node:sqlite";
 export const SAMPLES_PATH = "data/bench.sqlite";
 /** The version of the tables below. A file of another version is refused. */
 export const SCHEMA_VERSION = 1;
-/** Runs of a suite that are kept; the oldest goes when another begins. */
+/** Runs of a suite that are kept, quick and full ones apart; the oldest goes when another of its kind begins. */
 export const RUNS_KEPT = 100;
 /** Samples and points of a run; one more is an error. */
 export const RUN_ROWS_MAX = 200_000;
@@ -159,8 +159,9 @@ export class Samples implements Disposable {
     let id = 0;
     transaction(this.#database, () => {
       this.#database.prepare(
-        "DELETE FROM run WHERE suite = ? AND id NOT IN (SELECT id FROM run WHERE suite = ? ORDER BY id DESC LIMIT ?)",
-      ).run(suite, suite, RUNS_KEPT - 1);
+        `DELETE FROM run WHERE suite = ?1 AND quick = ?2 AND id NOT IN
+           (SELECT id FROM run WHERE suite = ?1 AND quick = ?2 ORDER BY id DESC LIMIT ?3)`,
+      ).run(suite, Number(options.quick ?? false), RUNS_KEPT - 1);
       const { lastInsertRowid } = this.#database.prepare(
         "INSERT INTO run VALUES (NULL, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       ).run(

@@ -125,21 +125,29 @@ Deno.test("a run has no more samples than its bound", () => {
   assertThrows(() => run.series({ ...NAME, x: 0, xUnit: "s", value: 0 }), RangeError, "at most");
 });
 
-Deno.test("the oldest run of a suite goes when there are too many", () =>
+Deno.test("the oldest quick run of a suite goes when there are too many", () =>
   withFile((path) => {
     using samples = Samples.open(path);
     const other = samples.begin("other");
     other.record({ ...NAME, value: 1 });
     other.end();
+    const full = samples.begin("throughput");
+    full.record({ ...NAME, value: 1_000 });
+    full.end();
     for (let i = 0; i < RUNS_KEPT + 3; i++) {
-      const run = samples.begin("throughput");
+      const run = samples.begin("throughput", { quick: true });
       run.record({ ...NAME, value: i });
       run.end();
     }
     using reader = SampleReader.open(path);
     const runs = reader.runs("throughput");
-    assertEquals(runs.length, RUNS_KEPT);
-    assertEquals(reader.samples(runs.at(-1)!, NAME)?.values, [3]);
+    assertEquals(runs.length, RUNS_KEPT + 1);
+    assertEquals(reader.samples(runs.at(-2)!, NAME)?.values, [3]);
+    assertEquals(
+      reader.samples(runs.at(-1)!, NAME)?.values,
+      [1_000],
+      "a full run is not lost to quick ones",
+    );
     assertEquals(reader.runs("other").length, 1);
   }));
 

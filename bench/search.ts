@@ -1,5 +1,5 @@
 /**
- * /search on Deno.serve beside a Deno.serve that sends a constant of the same size, with the same headers: requests/s
+ * /search on the transport that the service takes by itself, beside a Deno.serve that sends a constant of the same size, with the same headers: requests/s
  * and CPU per request, in one run, server and client on different cores, medians of interleaved rounds. Needs wrk and taskset.
  * `deno task bench:search [--quick]`
  *

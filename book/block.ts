@@ -4,7 +4,7 @@ import { addressOfRow, type ChartSpec, type Row, type TableSpec } from "./block_
 import { describeCommit, type Figure, type Figures, MissingFigure } from "./figures.ts";
 import { BARS_MAX, LINE_POINTS_MAX, TABLE_ROWS_MAX } from "./limits.ts";
 import { drawLineChart, type LineChart } from "./line_chart.ts";
-import { convert, formatNumber, formatQuantity, naturalUnit } from "./quantity.ts";
+import { convert, formatNumber, formatQuantity, isMeasured, naturalUnit } from "./quantity.ts";
 import { escapeText } from "./svg.ts";
 
 /** Widths of the drawings: one is shown on a phone, the other where there is room. */
@@ -44,7 +44,7 @@ export function renderTable(spec: TableSpec, figures: Figures, id: string): Bloc
         address.options.digits,
       )
     );
-    return { label: unit === "" ? label : `${label}, ${unit}`, texts };
+    return { label: isMeasured(unit) ? `${label}, ${unit}` : label, texts };
   });
   const rows = spec.rows.map(({ label }, i) => [label, ...columns.map(({ texts }) => texts[i])]);
   const table = htmlTable([spec.first, ...columns.map(({ label }) => label)], rows);

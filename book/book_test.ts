@@ -291,6 +291,25 @@ Deno.test("no chapter of the book has a number that no run vouches for, or a ref
   }
 });
 
+Deno.test("the command says what is wrong and makes no book of it", async () => {
+  const run = async (db: string, ...args: string[]) => {
+    const program = new URL("main.ts", import.meta.url).pathname;
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "-A", program, ...args],
+      env: { BENCH_DB: db, NO_COLOR: "1" },
+    }).output();
+    return [code, new TextDecoder().decode(stderr)] as const;
+  };
+  assertEquals(await run("/nowhere/bench.sqlite", "--", "--quick"), [
+    1,
+    "there are no samples in /nowhere/bench.sqlite: run a bench, or set BENCH_DB\n",
+  ]);
+  assertEquals(await run("/nowhere/bench.sqlite", "--quik"), [
+    2,
+    'deno task book takes --quick and --names SUITE, not "--quik"\n',
+  ]);
+});
+
 const chromium = ["chromium", "chromium-browser", "google-chrome"].find((name) => {
   try {
     return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" })

@@ -46,7 +46,7 @@ export function naturalUnit(values: readonly number[], unit: string): string {
  * @param digits Another number of figures
  */
 export function formatNumber({ value, unit }: Quantity, digits?: number): string {
-  const isCount = !MEASURED.has(unit) && Number.isInteger(value);
+  const isCount = !isMeasured(unit) && Number.isInteger(value);
   if (value === 0) return "0";
   if (isCount && digits === undefined) return value.toLocaleString("en-US");
   const figures = digits ?? (unit === "" && Math.abs(value) < 1 ? DIGITS - 1 : DIGITS);
@@ -54,6 +54,11 @@ export function formatNumber({ value, unit }: Quantity, digits?: number): string
     minimumSignificantDigits: figures,
     maximumSignificantDigits: figures,
   });
+}
+
+/** Whether a unit is of what is measured, not of what is counted: then a number means nothing without it. */
+export function isMeasured(unit: string): boolean {
+  return MEASURED.has(unit);
 }
 
 /** A number with its unit, which no line break parts. */
