@@ -10,6 +10,7 @@
 import { residentBytes } from "../native/testing/open_descriptors.ts";
 import type { HolderFigures } from "./connection_holder.ts";
 import { MeasuredProcess } from "./measured_process.ts";
+import { Samples } from "./samples.ts";
 import { START_FLAGS } from "./start_flags.ts";
 
 /** A server of the table. */
@@ -57,6 +58,17 @@ const HOLD_MS = quick ? 1_000 : 5_000;
 /** The longest that asking once on each connection may take. */
 const ASK_MS_MAX = 180_000;
 const START_MS_MAX = 60_000;
+/** What is recorded of a row: its name, the figure, its unit. */
+const MEASURES = [
+  ["asked", "asked", "connections"],
+  ["held", "held", "connections"],
+  ["answered_first", "answeredFirst", "connections"],
+  ["answered_last", "answeredLast", "connections"],
+  ["lost", "lost", "connections"],
+  ["open_s", "openSeconds", "s"],
+  ["resident_mb", "residentMegabytes", "MiB"],
+  ["bytes_per_connection", "bytesPerConnection", "bytes"],
+] as const;
 const COLUMNS = [
   "asked for",
   "held",
@@ -69,6 +81,13 @@ const COLUMNS = [
 ];
 
 if (!(wanted > 0)) throw new Error("--connections wants a number above 0");
+using samples = Samples.open();
+const run = samples.begin("connections", {
+  quick,
+  partial: only !== null || option("--connections") !== null,
+  settings: { connections: wanted, descriptors: DESCRIPTORS, threads: LISTENER_THREADS },
+});
+
 await using started = new AsyncDisposableStack();
 const folder = await Deno.makeTempDir();
 started.defer(() => Deno.remove(folder, { recursive: true }));
@@ -110,6 +129,12 @@ console.log();
 for (const row of [["", ...COLUMNS], ...rows.map(([name, figures]) => [name, ...cells(figures)])]) {
   console.log(row.map((cell, i) => i === 0 ? cell.padEnd(28) : cell.padStart(11)).join(""));
 }
+for (const [subject, figures] of rows) {
+  for (const [measure, figure, unit] of MEASURES) {
+    run.record({ subject, workload: "held open", measure, unit, value: figures[figure] });
+  }
+}
+run.end();
 
 /** Starts a server, has its connections held, and ends it. */
 async function measure(contender: Contender): Promise<Figures> {

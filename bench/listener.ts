@@ -19,9 +19,11 @@ import {
   writeLoadScript,
 } from "./listener_load.ts";
 import { PEERS } from "./listener_peers.ts";
-import { median } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 import { BODY, checkConstant, REQUESTS } from "./peers/checked_constant.ts";
 import { RunningPeer } from "./peers/running_peer.ts";
+import { recordLoad } from "./record_load.ts";
+import { Samples } from "./samples.ts";
 
 const quick = Deno.args.includes("--quick");
 const only = new RegExp(
@@ -58,9 +60,20 @@ type Round = ListenerLoad & {
 /** A server under measurement. */
 interface Contender {
   name: string;
+  subject: string;
   server: RunningPeer;
   rounds: Record<Workload, Round[]>;
 }
+
+/** A connection for each request is a suite of its own where nothing else is asked for: bench:churn. */
+const suite = workloads.join() === "connection per request" ? "churn" : "throughput";
+using samples = Samples.open();
+const run = samples.begin(suite, {
+  quick,
+  partial: Deno.args.some((arg) => arg.startsWith("--only=")) ||
+    suite === "throughput" && workloads.length < WORKLOADS.length,
+  settings: { rounds, seconds, connections: CONNECTIONS, bytes: BODY.length, pipelined: PIPELINED },
+});
 
 await using started = new AsyncDisposableStack();
 const folder = await Deno.makeTempDir();
@@ -68,14 +81,14 @@ started.defer(() => Deno.remove(folder, { recursive: true }));
 
 const contenders: Contender[] = [];
 const hashes = new Set<string>();
-for (const { name, isQuick, env, command } of PEERS) {
+for (const { name, subject = name, isQuick, env, command } of PEERS) {
   if ((quick && !isQuick) || !only.test(name)) continue;
   try {
     const server = await RunningPeer.start(SERVER_CORE, await command(folder), env);
     started.use(server);
     hashes.add(await checkConstant(server.port, PATH));
     const rounds = { "keep-alive": [], "connection per request": [], "pipelined": [] };
-    contenders.push({ name, server, rounds });
+    contenders.push({ name, subject, server, rounds });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     console.log(`${name} is left out: ${reason}`);
@@ -104,7 +117,13 @@ console.log(
   `the same ${BODY.length} bytes to every request; ${rounds} rounds of ${seconds} s; wrk, ` +
     `${CONNECTIONS} connections; one core each`,
 );
-for (const workload of workloads) print(workload);
+for (const workload of workloads) {
+  print(workload);
+  for (const { subject, rounds } of contenders) {
+    recordLoad(run, subject, workload, rounds[workload]);
+  }
+}
+run.end();
 console.log(
   `\n${REQUESTS} answers of each server have the status, the fields and the bytes they must have: SHA-256 ${
     [...hashes][0]

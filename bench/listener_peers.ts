@@ -3,6 +3,8 @@ import { BODY } from "./peers/checked_constant.ts";
 /** A server that `bench/listener.ts` compares. */
 export interface Peer {
   name: string;
+  /** What its samples are called, if not by its name. */
+  subject?: string;
   /** Whether a quick run has it too. */
   isQuick: boolean;
   env?: Record<string, string>;
@@ -32,6 +34,7 @@ export const PEERS: readonly Peer[] = [
   { name: "C, epoll", isQuick: true, command: (folder) => compile(folder, "c_epoll") },
   ...["uring", "epoll"].map((transport) => ({
     name: `ours, ${transport}`,
+    subject: `Marquee, ${transport === "uring" ? "io_uring" : transport}`,
     isQuick: true,
     command: () =>
       deno("-A", here("native_server.ts"), `--transport=${transport}`, `--bytes=${BYTES}`),

@@ -97,8 +97,3 @@ async function proc(pid: number, file: string): Promise<string> {
   const { stdout } = await new Deno.Command("cat", { args: [`/proc/${pid}/${file}`] }).output();
   return new TextDecoder().decode(stdout);
 }
-
-/** The middle one of some numbers. */
-export function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
-}

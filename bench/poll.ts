@@ -8,10 +8,12 @@
 import { createDemoProvider } from "../demo/mod.ts";
 import { START_FLAGS } from "./start_flags.ts";
 import { MeasuredProcess } from "./measured_process.ts";
+import { Samples } from "./samples.ts";
 
 const quick = Deno.args.includes("--quick");
 const plans = quick ? 5_000 : 100_000;
 const LIMIT_MS = 60_000;
+const CHANGE_SHARE = 0.01;
 
 /** What POST /poll says of a poll. */
 interface Poll {
@@ -23,7 +25,10 @@ interface Poll {
   version: number;
 }
 
-const demo = createDemoProvider({ plans, seasonSpeed: 0, changeShare: 0.01 });
+using samples = Samples.open();
+const run = samples.begin("poll", { quick, settings: { plans, changeShare: CHANGE_SHARE } });
+
+const demo = createDemoProvider({ plans, seasonSpeed: 0, changeShare: CHANGE_SHARE });
 const feed = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
   const { body, headers, status } = await demo.handler(request);
   // Without validators every poll has to read the whole feed to find that nothing changed.
@@ -45,6 +50,10 @@ const kvPath = `${folder}/marquee.kv`;
   const visibleMs = performance.now() - service.startedAt;
   await until(async () => await applied() === 1, 250);
   const storedMs = performance.now() - service.startedAt;
+  record("first poll", "committed_ms", "ms", Number(first));
+  record("first poll", "visible_ms", "ms", visibleMs);
+  record("first poll", "applied_ms", "ms", storedMs);
+  record("first poll", "peak_mb", "MiB", await service.process.peakMegabytes());
   report("first poll, committed", `${first} ms`);
   report("  from the start of the process to visible in /search", `${visibleMs.toFixed(0)} ms`);
   report("  and every event brought up behind the version", `${storedMs.toFixed(0)} ms`);
@@ -53,11 +62,15 @@ const kvPath = `${folder}/marquee.kv`;
   const before = await newestEvent();
   const same = await poll(admin);
   expect(same.outcome === "unchanged" && await newestEvent() === before, "nothing is written");
+  record("unchanged", "committed_ms", "ms", same.took_ms);
   report("again, unchanged", `${same.took_ms} ms, no event and no version written`);
 
   demo.advance();
   const some = await poll(admin);
   expect(some.outcome === "changed" && some.changed > 0, "some events changed");
+  record("some changed", "committed_ms", "ms", some.took_ms);
+  record("some changed", "changed", "events", some.changed);
+  record("some changed", "feed_mb", "MB", some.bytes / 1e6);
   report("again, 1 % changed", `${some.took_ms} ms, ${some.added} added, ${some.changed} changed`);
   await until(async () => await applied() === some.version, 250);
   report("  peak memory", `${await service.process.peakMegabytes()} MB`);
@@ -71,6 +84,8 @@ const kvPath = `${folder}/marquee.kv`;
     return response.ok && (await response.json()).data.events.length === 1;
   });
   const ms = performance.now() - service.startedAt;
+  record("start", "first_answer_ms", "ms", ms);
+  run.end();
   report("start with these events in the store, to the first answer", `${ms.toFixed(0)} ms`);
 }
 await feed.shutdown();
@@ -135,6 +150,10 @@ async function until(condition: () => Promise<boolean>, pauseMs = 10): Promise<v
 
 function expect(holds: boolean, what: string): void {
   if (!holds) throw new Error(`the bench does not measure what it says: ${what} does not hold`);
+}
+
+function record(workload: string, measure: string, unit: string, value: number): void {
+  run.record({ subject: "Marquee", workload, measure, unit, value });
 }
 
 function report(what: string, value: string): void {

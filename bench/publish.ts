@@ -9,7 +9,8 @@
  * @module
  */
 import { checkAnswers } from "./checked_answers.ts";
-import { MeasuredProcess, median } from "./measured_process.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 import type { OpenLoopFigures } from "./open_loop.ts";
 import {
   CHANGE_SETS,
@@ -20,6 +21,8 @@ import {
   rangeEvents,
   rangePaths,
 } from "./range_events.ts";
+import { recordLoad } from "./record_load.ts";
+import { Samples } from "./samples.ts";
 import { START_FLAGS } from "./start_flags.ts";
 import { runWrk, writeWrkScript } from "./wrk.ts";
 
@@ -42,6 +45,18 @@ interface Round {
   publishing: Latencies;
 }
 
+using samples = Samples.open();
+const run = samples.begin("publish", {
+  quick,
+  settings: { rounds, seconds, events: count, requestsPerSecond: REQUESTS_PER_SECOND },
+});
+/** What the samples of a state are called. */
+const SUBJECTS: Record<keyof Round, string> = {
+  rest: "at rest",
+  busy: "beside a busy core",
+  publishing: "while publishing",
+};
+
 await using started = new AsyncDisposableStack();
 const folder = await Deno.makeTempDir();
 started.defer(() => Deno.remove(folder, { recursive: true }));
@@ -62,8 +77,8 @@ console.log(`${count} events, ${count / 100} of them changed an edition; random 
 console.log(
   `${rounds} rounds, ${seconds} s each at rest, beside a busy core, and while publishing\n`,
 );
-await compare(`${REQUESTS_PER_SECOND} requests/s, each at its time`, openLoop);
-await compare("wrk, 64 connections, as fast as they can", closedLoop);
+await compare("constant rate", `${REQUESTS_PER_SECOND} requests/s, each at its time`, openLoop);
+await compare("as fast as they can", "wrk, 64 connections, as fast as they can", closedLoop);
 
 const checked = paths.slice(0, PATHS_CHECKED);
 const { sha256 } = await checkAnswers(port, checked, expectedAnswers(currentEvents(), checked));
@@ -73,8 +88,16 @@ console.log(
   } ms at most`,
 );
 console.log(`${PATHS_CHECKED} answers are those of the last edition: SHA-256 ${sha256}`);
+for (const value of tookMs) {
+  run.record({ subject: "Marquee", workload: "editions", measure: "took_ms", unit: "ms", value });
+}
+run.end();
 
-async function compare(what: string, load: () => Promise<Latencies>): Promise<void> {
+async function compare(
+  workload: string,
+  what: string,
+  load: () => Promise<Latencies>,
+): Promise<void> {
   const all: Round[] = [];
   // In a full run the first round warms up and does not count.
   for (let round = quick ? 1 : 0; round <= rounds; round++) {
@@ -83,6 +106,11 @@ async function compare(what: string, load: () => Promise<Latencies>): Promise<vo
     const { latencies: publishing, editions } = await whilePublishing(load);
     if (editions === 0) throw new Error("no edition was published during the load");
     if (round > 0) all.push({ rest, busy, publishing });
+  }
+  for (const state of ["rest", "busy", "publishing"] as const) {
+    const rounds = all.map((round) => round[state])
+      .map(({ p50, p99, max }) => ({ p50Ms: p50, p99Ms: p99, maxMs: max }));
+    recordLoad(run, SUBJECTS[state], workload, rounds);
   }
   const figure = (state: keyof Round, name: keyof Latencies) =>
     median(all.map((round) => round[state][name]));

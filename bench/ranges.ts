@@ -10,7 +10,8 @@
  */
 import { checkAnswers } from "./checked_answers.ts";
 import { transportProblem } from "../native/mod.ts";
-import { MeasuredProcess, median } from "./measured_process.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 import {
   EVENTS,
   EVENTS_QUICK,
@@ -19,8 +20,10 @@ import {
   rangePaths,
   toResultsJson,
 } from "./range_events.ts";
+import { recordLoad } from "./record_load.ts";
+import { Samples } from "./samples.ts";
 import { START_FLAGS } from "./start_flags.ts";
-import { type Load, medianOf, runWrk, writeWrkScript } from "./wrk.ts";
+import { CONNECTIONS, type Load, medianOf, runWrk, writeWrkScript } from "./wrk.ts";
 
 const quick = Deno.args.includes("--quick");
 const count = quick ? EVENTS_QUICK : EVENTS;
@@ -61,11 +64,19 @@ interface Running {
 /** A server under measurement, or one way of asking it. */
 interface Contender extends Running {
   name: string;
+  /** What its samples are called, if not by its name. */
+  subject?: string;
   coding: Coding;
   /** Mean bytes of the bodies that were checked. */
   bodyBytes: number;
   rounds: (Load & { cpuMicroseconds: number })[];
 }
+
+using samples = Samples.open();
+const run = samples.begin("ranges", {
+  quick,
+  settings: { rounds, seconds, events: count, paths: PATHS, connections: CONNECTIONS },
+});
 
 await using started = new AsyncDisposableStack();
 const folder = await Deno.makeTempDir();
@@ -113,7 +124,7 @@ const meanEvents = bodies.reduce((sum, body) => sum + JSON.parse(body).data.even
   bodies.length;
 console.log(
   `${count} events; ${PATHS} random one-day ranges, ${meanEvents.toFixed(1)} events a range; ` +
-    `${rounds} rounds of ${seconds} s; wrk, 64 connections, one core each`,
+    `${rounds} rounds of ${seconds} s; wrk, ${CONNECTIONS} connections, one core each`,
 );
 console.log(
   `${PATHS_CHECKED} answers of each server are those of domain/search.ts, byte for byte: SHA-256 ${
@@ -145,6 +156,18 @@ for (let round = quick ? 1 : 0; round <= rounds; round++) {
   }
 }
 for (const coding of ["identity", "gzip"] as const) print(coding);
+for (const { name, subject = name, coding, bodyBytes, rounds } of contenders) {
+  recordLoad(run, subject, coding, rounds);
+  run.record({ subject, workload: coding, measure: "body_bytes", unit: "bytes", value: bodyBytes });
+}
+run.record({
+  subject: "the ranges",
+  workload: "identity",
+  measure: "events_per_answer",
+  unit: "events",
+  value: meanEvents,
+});
+run.end();
 
 /** Starts a process on the servers' core; it ends with the bench. */
 async function start(
@@ -200,7 +223,14 @@ async function addConstants(coding: Coding): Promise<void> {
   const bare = await start(args);
   contenders.unshift(
     { ...bare, name: "Deno.serve, a constant", coding, bodyBytes, rounds: [] },
-    { ...withHeaders, name: "  with the headers of /search", coding, bodyBytes, rounds: [] },
+    {
+      ...withHeaders,
+      name: "  with the headers of /search",
+      subject: "Deno.serve, a constant with the headers of /search",
+      coding,
+      bodyBytes,
+      rounds: [],
+    },
   );
 }
 

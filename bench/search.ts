@@ -1,5 +1,5 @@
 /**
- * /search on Deno.serve beside a Deno.serve that sends a constant of the same size, with the same headers: requests/s
+ * /search on the transport that the service takes by itself, beside a Deno.serve that sends a constant of the same size, with the same headers: requests/s
  * and CPU per request, in one run, server and client on different cores, medians of interleaved rounds. Needs wrk and taskset.
  * `deno task bench:search [--quick]`
  *
@@ -7,9 +7,12 @@
  */
 import { formatDateTime } from "../domain/mod.ts";
 import { serveDemoProvider } from "../demo/mod.ts";
+import { recordLoad } from "./record_load.ts";
+import { Samples } from "./samples.ts";
 import { START_FLAGS } from "./start_flags.ts";
-import { MeasuredProcess, median } from "./measured_process.ts";
-import { runWrk, writeWrkScript } from "./wrk.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+import { median } from "./statistics.ts";
+import { CONNECTIONS, runWrk, writeWrkScript } from "./wrk.ts";
 
 const quick = Deno.args.includes("--quick");
 const plans = quick ? 10_000 : 100_000;
@@ -23,6 +26,12 @@ interface Sample {
   requestsPerSecond: number;
   cpuMicroseconds: number;
 }
+
+using samples = Samples.open();
+const run = samples.begin("search", {
+  quick,
+  settings: { rounds, seconds, plans, connections: CONNECTIONS },
+});
 
 await using demo = serveDemoProvider({ plans, seasonSpeed: 0 });
 await using service = new MeasuredProcess(
@@ -55,10 +64,21 @@ const oneSize = median(sizes);
 console.log(
   `${plans} plans; ${rounds} rounds of ${seconds} s; wrk, 64 connections, one core each\n`,
 );
-await compare(`one query, ${oneSize} bytes`, oneSize, [one]);
-await compare(`10,000 random one-day ranges, ${meanSize} bytes on average`, meanSize, paths);
+await compare("one query", `one query, ${oneSize} bytes`, oneSize, [one]);
+await compare(
+  "random days",
+  `10,000 random one-day ranges, ${meanSize} bytes on average`,
+  meanSize,
+  paths,
+);
+run.end();
 
-async function compare(what: string, bytes: number, requested: string[]): Promise<void> {
+async function compare(
+  workload: string,
+  what: string,
+  bytes: number,
+  requested: string[],
+): Promise<void> {
   await using constant = new MeasuredProcess(SERVER_CORE, [
     "--allow-net",
     new URL("constant_server.ts", import.meta.url).pathname,
@@ -78,6 +98,9 @@ async function compare(what: string, bytes: number, requested: string[]): Promis
     }
   }
   await Deno.remove(script);
+  recordLoad(run, "Deno.serve, a constant", workload, floor);
+  recordLoad(run, "Marquee", workload, ours);
+  run.record({ subject: "Marquee", workload, measure: "body_bytes", unit: "bytes", value: bytes });
   console.log(what);
   print("Deno.serve, a constant", floor);
   print("Marquee, /search", ours);

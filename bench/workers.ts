@@ -6,7 +6,10 @@
  * @module
  */
 import { PATH } from "./listener_load.ts";
-import { MeasuredProcess, median } from "./measured_process.ts";
+import { MeasuredProcess } from "./measured_process.ts";
+import { recordLoad } from "./record_load.ts";
+import { Samples } from "./samples.ts";
+import { median } from "./statistics.ts";
 
 const quick = Deno.args.includes("--quick");
 const transport = Deno.args.find((arg) => arg.startsWith("--transport="))?.split("=")[1] ?? "uring";
@@ -22,6 +25,13 @@ interface Contender {
   rates: number[];
   cpuMicroseconds: number[];
 }
+
+using samples = Samples.open();
+const run = samples.begin("workers", {
+  quick,
+  partial: transport !== "uring",
+  settings: { rounds, seconds, connections: CONNECTIONS, bytes: 700, clientThreads: WRK_THREADS },
+});
 
 await using started = new AsyncDisposableStack();
 const contenders: Contender[] = [];
@@ -51,7 +61,13 @@ for (const { threads, rates, cpuMicroseconds } of contenders) {
     `${threads} thread${threads > 1 ? "s" : " "}  ${median(rates).toFixed(0)} requests/s  ` +
       `${median(cpuMicroseconds).toFixed(2)} µs CPU a request`,
   );
+  const seen = rates.map((requestsPerSecond, i) => ({
+    requestsPerSecond,
+    cpuMicroseconds: cpuMicroseconds[i],
+  }));
+  recordLoad(run, threads === 1 ? "one thread" : "two threads", "keep-alive", seen);
 }
+run.end();
 
 async function load(port: number, seconds: number): Promise<{ requests: number; rate: number }> {
   const { stdout } = await new Deno.Command("wrk", {

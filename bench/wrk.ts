@@ -1,4 +1,4 @@
-import { median } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 
 /** What wrk saw of a server. */
 export interface Load {
@@ -24,7 +24,8 @@ export interface LoadOptions {
 
 /** A machine that is busy with other things is slow, not wrong. */
 const TIMEOUT = ["--timeout", "30s"];
-const CONNECTIONS = 64;
+/** How many connections wrk keeps. */
+export const CONNECTIONS = 64;
 
 /**
  * Writes a script for wrk that requests paths one after the other, round and round; the requests are made before the

@@ -1,0 +1,388 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { SampleReader } from "../bench/sample_reader.ts";
+import { type RunOptions, Samples } from "../bench/samples.ts";
+import { BookError, buildBook, readChapters } from "./mod.ts";
+
+/** Two suites that ran in full, one that ran quickly only, one that did not end. */
+function fillSamples(path: string): void {
+  using samples = Samples.open(path);
+  const load = (suite: string, options: RunOptions, factor: number) => {
+    const run = samples.begin(suite, { ...options, settings: { connections: 10_000 } });
+    for (const [subject, cpu] of [["Marquee", 5], ["nginx, a file", 8], ["Node", 20]] as const) {
+      for (const wobble of [1, 1.1, 0.95]) {
+        const value = cpu * wobble * factor;
+        const name = { subject, workload: "keep-alive", measure: "cpu_us_per_request", unit: "µs" };
+        run.record({ ...name, value });
+      }
+      for (let connections = 1; connections <= 4096; connections *= 4) {
+        run.series({
+          subject,
+          workload: "ramp",
+          measure: "p99_ms",
+          unit: "ms",
+          x: connections,
+          xUnit: "connections",
+          value: (cpu + connections / 40) / 8,
+        });
+      }
+    }
+    return run;
+  };
+  load("throughput", {}, 1).end();
+  load("throughput", { partial: true }, 7).end();
+  load("throughput", { quick: true }, 3).end();
+  load("churn", {}, 2).end();
+  load("stress", { quick: true }, 1).end();
+  load("scaling", {}, 1);
+}
+
+const COMMANDS = { stress: "deno task bench:stress", scaling: "deno task bench:scaling" };
+
+async function withReader(test: (reader: SampleReader) => void | Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    fillSamples(`${folder}/bench.sqlite`);
+    using reader = SampleReader.open(`${folder}/bench.sqlite`);
+    await test(reader);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function build(reader: SampleReader, text: string, allowsQuick = false) {
+  const chapters = [{
+    file: "docs/book/01-load.md",
+    number: 1,
+    id: "load",
+    markdown: `# Load\n\n${text}`,
+  }];
+  return buildBook({ title: "A book", chapters, reader, allowsQuick, commands: COMMANDS });
+}
+
+/** The text of the first paragraph of the chapter, without its tags. */
+function firstParagraph(html: string): string {
+  const [, text] = html.match(/<h2[^>]*>Load<\/h2>\s*<p>([^]*?)<\/p>/)!;
+  return text.replaceAll(/<[^>]*>/g, "").replaceAll("\u00a0", " ");
+}
+
+const EVERYTHING = `Marquee needs {{throughput / Marquee / keep-alive / cpu_us_per_request}}.
+
+\`\`\`chart
+title: CPU for a request
+bars: throughput / * / keep-alive / cpu_us_per_request
+rows:
+  - Marquee
+  - nginx, a file
+  - Node: Node, with a label as long as labels may be
+highlight: Marquee
+\`\`\`
+
+\`\`\`chart
+title: The slowest answers
+lines: throughput / * / ramp / p99_ms
+rows: [Marquee, "nginx, a file", Node]
+log: [x, y]
+\`\`\`
+
+\`\`\`table
+title: Many columns
+first: server
+rows: [Marquee, Node]
+columns:
+  CPU: throughput / * / keep-alive / cpu_us_per_request
+  a connection each: churn / * / keep-alive / cpu_us_per_request
+  to nginx: throughput / * over nginx, a file / keep-alive / cpu_us_per_request
+  the same of a connection each: churn / * over nginx, a file / keep-alive / cpu_us_per_request
+\`\`\`
+
+    ${"a line of code that is wider than a phone ".repeat(4)}
+
+| a table | of the author's own | that is wide | for a phone of that size | and goes on |
+| ------- | ------------------- | ------------ | ------------------------ | ----------- |
+| \`an_unbreakable_word_in_code\` | words | words | words | {{fact 36 %; the feed}} |
+`;
+
+Deno.test("prose shows the medians, ratios, spreads and settings that it names", () =>
+  withReader((reader) => {
+    const { html, warnings } = build(
+      reader,
+      `{{throughput / Marquee / keep-alive / cpu_us_per_request}},
+{{throughput / Marquee / keep-alive
+/ cpu_us_per_request; range}},
+{{throughput / Marquee over nginx, a file / keep-alive / cpu_us_per_request; < 1; > 0.5}},
+{{throughput / Node / keep-alive / cpu_us_per_request; in ms; 1 digit; bare}},
+{{throughput / Marquee over Node / keep-alive / cpu_us_per_request; in %}},
+{{throughput / connections}}, {{fact 36 %; the feed}}, by RFC 9112, HTTP/1.1, p99 and \`503\`.`,
+    );
+    assertEquals(
+      firstParagraph(html),
+      "5.00 µs,\n4.75 to 5.50 µs,\n0.63,\n0.02,\n25.0 %,\n10,000, 36 %, by RFC 9112, HTTP/1.1, p99 and 503.",
+    );
+    assertEquals(warnings, []);
+    // Each says where it is from: run, commit and machine.
+    assertStringIncludes(
+      html,
+      'title="median of 3, 4.75 to 5.50\u00a0µs, in run 1 of throughput, ',
+    );
+    assertStringIncludes(html, '<div class="run" id="run-1">');
+    assertStringIncludes(html, "“36 %”: the feed");
+  }));
+
+Deno.test("what no run vouches for fails the build with file, line and remedy", () =>
+  withReader((reader) => {
+    const cases: [text: string, problem: string][] = [
+      ["It is\nfast: 5 µs.", ':4: the number "5" comes from no run: write a {{reference}}'],
+      ["It is ten\ntimes as fast.", ':3: the number "ten times" comes from no run'],
+      ["## Chapter of 12 figures", ':3: the number "12"'],
+      ["a ½ b", ':3: the number "½"'],
+      ["`5 µs` each", ":3: the code span `5 µs` is a measured number"],
+      ["| a |\n|---|\n| b |\n| 7 |", ':6: the number "7"'],
+      ["![a](b.png)", ":3: pictures are drawn by ```chart blocks"],
+      [
+        "{{throughput / Apache / keep-alive / cpu_us_per_request}}",
+        ':3: {{throughput / Apache / keep-alive / cpu_us_per_request}}: run 1 of throughput has no sample "Apache / keep-alive / cpu_us_per_request"; its subjects are Marquee | Node | nginx, a file',
+      ],
+      ["{{throughput / seconds}}", 'has no setting "seconds"; it has connections, machine'],
+      ["{{throughput / Marquee}} {{a / b / c}}", ':3: {{a / b / c}}: it has 3 parts; write "suite'],
+      ["{{fact 5}}", ":3: {{fact 5}}: a fact says where it is from"],
+      [
+        "a\n\n{{journey / Marquee / all / took_ms}}",
+        ":5: {{journey / Marquee / all / took_ms}}: there is no full run of journey: no task makes one",
+      ],
+      [
+        "{{stress / Marquee / keep-alive / cpu_us_per_request}}",
+        "there is no full run of stress (run 5 is quick): run deno task bench:stress",
+      ],
+      [
+        "{{scaling / Marquee / keep-alive / cpu_us_per_request}}",
+        "there is no full run of scaling (run 6 did not end): run deno task bench:scaling",
+      ],
+      [
+        "{{throughput / Marquee over Node / keep-alive / cpu_us_per_request; < 0.2}}",
+        "is 0.25, which is not < 0.2",
+      ],
+      [
+        "{{throughput / Marquee / keep-alive / cpu_us_per_request; in MB}}",
+        "µs can't be shown in MB",
+      ],
+      ["{{throughput / Marquee / keep-alive / cpu_us_per_request; nice}}", '"nice" is no option'],
+      ["[there](#nowhere)", "the link to #nowhere leads nowhere"],
+      ["```chart\ntitle: A\n```", ':3: the chart: a chart has either "bars" or "lines"'],
+      [
+        "```chart\ntitle: 5 bars\nbars: throughput / * / keep-alive / cpu_us_per_request\nrows: [Node]\n```",
+        'title has the number "5"',
+      ],
+      [
+        `\`\`\`chart\ntitle: A\nbars: throughput / * / keep-alive / cpu_us_per_request\nrows: [Node: ${
+          "long ".repeat(10)
+        }]\n\`\`\``,
+        "is no label: over 44 characters",
+      ],
+      ["```table\ntitle: A\nrows: [Node]\n```", ":3: the table: columns is no map"],
+      ["```pending\nlater\n```", ":3: the pending: it waits for no suite"],
+    ];
+    for (const [text, expected] of cases) {
+      const error = assertThrows(() => build(reader, text), BookError);
+      const isTold = error.problems.some((problem) =>
+        problem.startsWith("docs/book/01-load.md:") && problem.includes(expected)
+      );
+      assertEquals(isTold, true, `${JSON.stringify(text)} gave\n${error.message}\nnot ${expected}`);
+    }
+  }));
+
+Deno.test("a book of quick runs says so at its head, in its chapter and at each figure", () =>
+  withReader((reader) => {
+    const text = "{{stress / Marquee / keep-alive / cpu_us_per_request}}";
+    const { html } = build(reader, text, true);
+    assertStringIncludes(html, "Quick runs.</strong> This book");
+    assertStringIncludes(html, "Quick runs.</strong> This chapter");
+    assertStringIncludes(html, "in run 5 of stress, a quick run");
+    const full = build(reader, "{{churn / Marquee / keep-alive / cpu_us_per_request}}");
+    assertEquals(full.html.includes("Quick runs."), false);
+  }));
+
+Deno.test("what a quick run leaves out is shown as missing and told of", () =>
+  withReader((reader) => {
+    const text = "{{stress / Apache / keep-alive / cpu_us_per_request}} µs";
+    const { html, warnings } = build(reader, text, true);
+    assertEquals(firstParagraph(html), "— µs");
+    assertEquals(warnings.length, 1);
+    assertStringIncludes(warnings[0], "docs/book/01-load.md:3: {{stress / Apache");
+  }));
+
+Deno.test("text that waits for a suite is told of and not shown", () =>
+  withReader((reader) => {
+    const { html, warnings } = build(reader, "```pending\nIt took {{journey / a / b / c}} s.\n```");
+    assertStringIncludes(html, "waits for a run of <code>journey</code>");
+    assertEquals(html.includes("It took"), false);
+    assertEquals(warnings, ["docs/book/01-load.md:3: waits for a run of journey"]);
+  }));
+
+Deno.test("charts can be read without being seen", () =>
+  withReader((reader) => {
+    const { html } = build(reader, EVERYTHING);
+    const drawings = [...html.matchAll(/<svg role="img"[^>]* aria-labelledby="(\S+) (\S+)">/g)];
+    assertEquals(drawings.length, 4, "two charts, for a phone and for a desk");
+    for (const [, title, description] of drawings) {
+      assertEquals(html.split(`id="${title}"`).length, 2);
+      assertEquals(html.split(`id="${description}"`).length, 2);
+    }
+    assertStringIncludes(
+      html.replaceAll("\u00a0", " "),
+      "from the least to the greatest: Marquee 5.00 µs; nginx, a file 8.00 µs;",
+    );
+    assertStringIncludes(html, '<tr><th scope="row">Marquee</th><td>5.00</td><td>4.75</td>');
+  }));
+
+Deno.test("the page asks nobody for anything", () =>
+  withReader((reader) => {
+    const text =
+      `${EVERYTHING}\n<script src="https://example.com/x.js"></script> [a](https://example.com)`;
+    const { html } = build(reader, text);
+    assertStringIncludes(
+      html,
+      `content="default-src 'none'; style-src 'unsafe-inline'; img-src data:`,
+    );
+    assertEquals(
+      html.match(/<(?:script|link|img|iframe|object|embed|video|audio|use|image)\b/),
+      null,
+    );
+    assertEquals(html.match(/\b(?:src|srcset|xlink:href)="|@import|url\(/), null);
+    // What an author writes as HTML is text.
+    assertStringIncludes(html, "&lt;script src=");
+  }));
+
+Deno.test("a folder of chapters is read in order, and a number that is missing is told", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const url = new URL(`file://${folder}/`);
+    for (const name of ["02-b.md", "01-a-c.md", "README.md"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, "# A");
+    }
+    const chapters = await readChapters(url, "docs/book");
+    assertEquals(chapters.map(({ file, id }) => [file, id]), [
+      ["docs/book/01-a-c.md", "a-c"],
+      ["docs/book/02-b.md", "b"],
+    ]);
+    await Deno.remove(`${folder}/01-a-c.md`);
+    let message = "";
+    await readChapters(url, "docs/book").catch((error) => message = error.message);
+    assertEquals(message, "docs/book/02-b.md should be chapter 1: rename it");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("no chapter of the book has a number that no run vouches for, or a reference that can't be read", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    Samples.open(`${folder}/empty.sqlite`)[Symbol.dispose]();
+    using reader = SampleReader.open(`${folder}/empty.sqlite`);
+    const chapters = await readChapters(new URL("../docs/book/", import.meta.url), "docs/book");
+    const error = assertThrows(
+      () => buildBook({ title: "A book", chapters, reader, allowsQuick: true }),
+      BookError,
+    );
+    // Without any run, runs are all that may be missing.
+    const others = error.problems.filter((problem) => !problem.includes("there is no run of"));
+    assertEquals(others, []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("the command says what is wrong and makes no book of it", async () => {
+  const run = async (db: string, ...args: string[]) => {
+    const program = new URL("main.ts", import.meta.url).pathname;
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "-A", program, ...args],
+      env: { BENCH_DB: db, NO_COLOR: "1" },
+    }).output();
+    return [code, new TextDecoder().decode(stderr)] as const;
+  };
+  assertEquals(await run("/nowhere/bench.sqlite", "--", "--quick"), [
+    1,
+    "there are no samples in /nowhere/bench.sqlite: run a bench, or set BENCH_DB\n",
+  ]);
+  assertEquals(await run("/nowhere/bench.sqlite", "--quik"), [
+    2,
+    'deno task book takes --quick and --names SUITE, not "--quik"\n',
+  ]);
+});
+
+const chromium = ["chromium", "chromium-browser", "google-chrome"].find((name) => {
+  try {
+    return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" })
+      .outputSync().success;
+  } catch {
+    return false;
+  }
+});
+if (chromium === undefined) console.warn("Ignored: no Chromium here to lay the book out with");
+
+Deno.test({
+  name: "on a phone nothing but tables and code scrolls sideways (needs Chromium)",
+  ignore: chromium === undefined,
+  fn: () =>
+    withReader(async (reader) => {
+      const { html } = build(reader, EVERYTHING);
+      for (const width of [320, 360, 1280]) {
+        const { overflow, scrolling, drawings } = await layOut(html, width);
+        assertEquals(overflow, 0, `the page is ${overflow} wider than a screen of ${width}`);
+        // One that did not scroll at all would show that the page is not what it should be.
+        assertEquals(
+          scrolling > (width < 500 ? 2 : 0),
+          true,
+          `${scrolling} parts scroll at ${width}`,
+        );
+        assertEquals(drawings, 2, "each chart is shown once");
+      }
+    }),
+});
+
+/** Lays a page out in a frame, since a window of Chromium has a least width, and asks for what came of it. */
+async function layOut(
+  html: string,
+  width: number,
+): Promise<{ overflow: number; scrolling: number; drawings: number }> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/book.html`, html);
+    const frame =
+      `<!doctype html><iframe src="book.html" width="${width}" height="800" style="border:0">
+</iframe><script>
+addEventListener("load", () => {
+  const { document } = frames[0];
+  const all = [...document.querySelectorAll("*")];
+  const seen = {
+    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    scrolling: all.filter((e) => e.matches(".scroll, pre") && e.scrollWidth > e.clientWidth).length,
+    drawings: all.filter((e) => e.matches("svg") && e.getBoundingClientRect().width > 0).length,
+  };
+  document.defaultView.frameElement.remove();
+  window.document.body.textContent = "SEEN" + JSON.stringify(seen) + "SEEN";
+});
+</script>`;
+    await Deno.writeTextFile(`${folder}/frame.html`, frame);
+    const { stdout } = await new Deno.Command(chromium!, {
+      args: [
+        ...[
+          "--headless",
+          "--no-sandbox",
+          "--disable-gpu",
+          "--hide-scrollbars",
+          "--allow-file-access-from-files",
+        ],
+        ...[`--user-data-dir=${folder}/profile`, "--window-size=1400,900", "--dump-dom"],
+        `file://${folder}/frame.html`,
+      ],
+      stderr: "null",
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    const [, seen] = new TextDecoder().decode(stdout).match(/SEEN(\{.*\})SEEN/) ?? [];
+    if (seen === undefined) throw new Error("Chromium told nothing of the page");
+    return JSON.parse(seen);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
