@@ -8,7 +8,7 @@
  */
 import type { LoadReport } from "../load/mod.ts";
 import { CONNECTIONS, PATH, PIPELINED, type Workload, WORKLOADS } from "./listener_load.ts";
-import { median } from "./measured_process.ts";
+import { median } from "./statistics.ts";
 import { checkConstant } from "./peers/checked_constant.ts";
 import { RunningPeer } from "./peers/running_peer.ts";
 import { readWrkOutput } from "./wrk.ts";
