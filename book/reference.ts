@@ -91,7 +91,9 @@ export function formatReference(reference: Reference): string {
 function parseFact(words: string): Reference {
   const [text, ...source] = words.split(";").map((part) => part.trim());
   if (text === "" || source.join("; ") === "") {
-    throw new SyntaxError('a fact says where it is from: "fact 36 %; the live feed, CONTRACT.md"');
+    throw new SyntaxError(
+      'a fact says where it is from: "fact 36 %; the live feed, before the project began"',
+    );
   }
   return { kind: "fact", text, source: source.join("; ") };
 }
