@@ -394,26 +394,29 @@ test("progress is one sample a second, the same as in the report", async (engine
   assertEquals(samples.map(({ second }) => second), samples.map((_, i) => i));
 });
 
-test("connections come and go while a load runs", async () => {
-  using server = new RawServer(({ send }) => send(answer("")));
-  const running = startLoad({
-    url: server.url,
-    engine: "io_uring",
-    connections: 2,
-    connectionsMax: 6,
-    durationMs: 60_000,
-  });
-  for (const connections of [6, 1, 3]) {
-    running.setConnections(connections);
-    await until(`${connections} connections`, () => server.open === connections);
+test("connections come and go while a load runs, busy or idle", async () => {
+  for (const rate of [null, 1]) {
+    using server = new RawServer(({ send }) => send(answer("")));
+    const running = startLoad({
+      url: server.url,
+      engine: "io_uring",
+      connections: 2,
+      connectionsMax: 6,
+      rate,
+      durationMs: 60_000,
+    });
+    for (const connections of [6, 1, 3]) {
+      running.setConnections(connections);
+      await until(`${connections} connections`, () => server.open === connections);
+    }
+    assertThrows(() => running.setConnections(7), LoadOptionsError, "from 1 to 6");
+    running.stop();
+    const report = await running.report;
+    checkSums(report);
+    assertEquals([report.errorsTotal, report.connections.opened], [0, 8]);
+    assertEquals([report.connections.openMost, report.connections.openAtEnd], [6, 3]);
+    await until("all are closed", () => server.open === 0);
   }
-  assertThrows(() => running.setConnections(7), LoadOptionsError, "from 1 to 6");
-  running.stop();
-  const report = await running.report;
-  checkSums(report);
-  assertEquals([report.errorsTotal, report.connections.opened], [0, 8]);
-  assertEquals([report.connections.openMost, report.connections.openAtEnd], [6, 3]);
-  await until("all are closed", () => server.open === 0);
 }, ["io_uring"]);
 
 test("requests are pipelined, in order, and no more than may be", async () => {
