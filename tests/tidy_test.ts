@@ -10,6 +10,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   catalogue: ["domain", "event_loop.ts"],
   routes: ["domain", "catalogue", "store/port.ts"],
   native: [],
+  limits: ["telemetry"],
   transports: ["domain", "catalogue", "routes", "native"],
   telemetry: [],
   demo: [],
