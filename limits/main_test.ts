@@ -1,0 +1,78 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { NetworkNamespace, networkNamespaceProblem } from "./testing/network_namespaces.ts";
+
+const problem = await networkNamespaceProblem();
+const program = new URL("./main.ts", import.meta.url).pathname;
+
+/** The arguments that run the command with no more than it is granted. */
+function args(permissions: string[], ...rest: string[]): string[] {
+  return ["run", "--no-prompt", ...permissions, program, ...rest];
+}
+
+async function limiter(...rest: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: args(["--allow-env"], ...rest),
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+Deno.test("print shows the rules without any privilege", async () => {
+  const { code, stdout } = await limiter("--", "print", "--port=9", "--connection-limit=7");
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "table inet marquee_9 {");
+  assertStringIncludes(stdout, "ct count over 7 jump");
+});
+
+Deno.test("settings that cannot be are named, with what could", async () => {
+  for (
+    const [argument, message] of [
+      ["--port=0", "PORT: 0 is no port: 1 to 65535."],
+      ["--connection-limit=many", 'CONNECTION_LIMIT: "many" is no whole number.'],
+      ["--connection-limit=0", "a connection limit of 0: give a whole number from 1"],
+      ["--ports=1", "--ports"],
+      ["prnit", "prnit: there is no such command."],
+    ]
+  ) {
+    const { code, stderr } = await limiter(argument, ...argument === "prnit" ? [] : ["print"]);
+    assertEquals(code, 2, argument);
+    assertStringIncludes(stderr, message);
+  }
+});
+
+Deno.test("help names every command and setting", async () => {
+  const { code, stdout } = await limiter("--help");
+  assertEquals(code, 0);
+  assertMatch(stdout, /run[^]+print[^]+install[^]+remove[^]+status[^]+CONNECTION_LIMIT_MAXIMUM/);
+});
+
+Deno.test({
+  name: `rules are printed, installed, told of and removed${
+    problem === null ? "" : ` (ignored: ${problem})`
+  }`,
+  ignore: problem !== null,
+  async fn() {
+    await using namespace = await NetworkNamespace.make();
+    const run = (...rest: string[]) =>
+      namespace.run(
+        Deno.execPath(),
+        args(["--allow-env", "--allow-run=nft,/usr/sbin/nft"], "--", ...rest, "--port=8080"),
+      );
+    const printed = await run("print", "--connection-limit=auto");
+    await namespace.run("nft", ["--check", printed]);
+    assertStringIncludes(await run("status"), "no limit");
+    assertEquals(
+      await run("install", "--connection-limit=auto"),
+      "Port 8080 is limited to 1000 connections.\n",
+    );
+    assertStringIncludes(await run("install", "--connection-limit=auto"), "were there already");
+    assertStringIncludes(await run("install", "--connection-limit=30"), "were replaced");
+    assertEquals(
+      await run("status"),
+      "Port 8080 is limited to 30 connections.\ntiers: 30\nrefused: 0\n",
+    );
+    await run("remove");
+    assertEquals(await namespace.run("nft", ["list ruleset"]), "");
+  },
+});
