@@ -15,7 +15,7 @@ import type { Measurement } from "./measurement.ts";
 export interface GradientLimitOptions extends LimitBounds {
   /** Latency that no client notices, in nanoseconds; 1 ms by default. The floor is never taken for less. */
   harmlessLatencyNs?: number;
-  /** How many times the floor the latency may be before connections count as too many; 2 by default. */
+  /** How many times the floor the latency may be before connections count as too many; 3 by default. */
   tolerance?: number;
   /** The floor is never taken for more, in nanoseconds; 250 ms by default. */
   floorMaxNs?: number;
@@ -23,7 +23,7 @@ export interface GradientLimitOptions extends LimitBounds {
   growth?: number;
   /** Periods until a ceiling is tried again for the first time; doubled each time it still holds. 6 by default. */
   patience?: number;
-  /** Periods until a ceiling is tried again at the longest; 180 by default. */
+  /** Periods until a ceiling is tried again at the longest; 120 by default. */
   patienceMax?: number;
 }
 
@@ -39,14 +39,12 @@ const INSIDE_MIN = 0.1;
 const PROBE_GROWTH_AT_MINIMUM = 0.6;
 /** Periods that a limit stays before it moves on by itself. */
 const SETTLE_PERIODS = 2;
-/** Latency has risen when it is this many times what it was. */
-const RISEN = 1.5;
 /** Share of its worth (throughput in proportion to connections) that a change has to bring or may cost. */
 const WORTH_MIN = 0.25;
 /** Connections must have changed by this factor before their latencies are compared. */
 const COMPARED_CONNECTIONS = 1.5;
 /** Latencies that differ by less than this factor count as the same. */
-const COMPARED_LATENCY = 1.15;
+const SAME_LATENCY = 1.15;
 
 /** A limit and what the service did with it, to judge by what came of changing it. */
 interface Before {
@@ -91,7 +89,7 @@ interface Trial extends Before {
  *
  * **Worth.** Latency that is harmless can still hide a loss: of 4 ms that a client takes for a round, 1 ms more is a
  * fifth of its requests. So each growth is judged by what came of it, and taken back at once when latency is over t F,
- * or when it rose by half while throughput rose by less than a quarter of what the connections did.
+ * or when it rose while throughput rose by less than a quarter of what the connections did.
  *
  * **Ceiling.** A limit that was taken back is remembered. The limit closes in on it by halves and stays just below it.
  * After `patience` periods it probes past the ceiling; each time that the ceiling holds it waits twice as long, up to
@@ -148,11 +146,11 @@ export class GradientLimit implements Limit {
     this.#latencyBeforeNs = null;
     this.#settled++;
     const unusable = whyUnusable(measurement);
-    if (unusable !== null) return this.#stay("unused", unusable);
+    if (unusable !== null) return this.#rest(unusable);
     const { throughput, periodMs, connections } = measurement;
     const answers = throughput * periodMs / 1_000;
     if (answers < ANSWERS_MIN) {
-      return this.#stay("unused", `${Math.round(answers)} answers are too few to judge by`);
+      return this.#rest(`${Math.round(answers)} answers are too few to judge by`);
     }
     const latencyNs = measurement.latencyNs!;
     this.#latencyBeforeNs = latencyNs;
@@ -216,10 +214,12 @@ export class GradientLimit implements Limit {
       return this.#move(trial.limit, "growing", `${came}: back to ${trial.limit}`);
     }
     const isTooMuch = now.latencyNs > this.#mostNs ||
-      (change > 0 && now.latencyNs > trial.latencyNs * RISEN && gain < change * WORTH_MIN);
+      (change > 0 && now.latencyNs > trial.latencyNs * SAME_LATENCY && gain < change * WORTH_MIN);
     this.#isDownNext = true;
     if (!isTooMuch) {
-      if (trial.kind === "probe") this.#patience = this.#options.patience;
+      // Connections that did not come say nothing about the ceiling.
+      if (change <= 0) this.#ceiling = trial.ceiling;
+      else if (trial.kind === "probe") this.#patience = this.#options.patience;
       return null;
     }
     if (trial.kind === "probe") {
@@ -341,6 +341,15 @@ export class GradientLimit implements Limit {
     );
   }
 
+  /** Nothing can be judged in this period; a change that waited for it is taken back. */
+  #rest(reason: string): LimitDecision {
+    const trial = this.#trial;
+    if (trial === null) return this.#stay("unused", reason);
+    this.#trial = null;
+    this.#ceiling = trial.ceiling;
+    return this.#move(trial.limit, "unused", `${reason}: back to ${trial.limit}`);
+  }
+
   #stay(state: LimitState, reason: string): LimitDecision {
     return this.#decision(this.#value, state, reason);
   }
@@ -382,7 +391,7 @@ function relieved(now: Before, aimNs: number): number {
 function isLatencyItsOwn(before: Before, now: Before): boolean {
   const [few, many] = before.connections < now.connections ? [before, now] : [now, before];
   return many.connections >= few.connections * COMPARED_CONNECTIONS &&
-    many.latencyNs <= few.latencyNs * COMPARED_LATENCY;
+    many.latencyNs <= few.latencyNs * SAME_LATENCY;
 }
 
 function checkedOptions(
@@ -390,11 +399,11 @@ function checkedOptions(
 ): Required<Omit<GradientLimitOptions, keyof LimitBounds>> {
   const {
     harmlessLatencyNs = 1_000_000,
-    tolerance = 2,
+    tolerance = 3,
     floorMaxNs = Math.max(250_000_000, harmlessLatencyNs),
     growth = 0.2,
     patience = 6,
-    patienceMax = Math.max(180, patience),
+    patienceMax = Math.max(120, patience),
   } = options;
   check("harmlessLatencyNs", harmlessLatencyNs, 1_000, 60e9);
   check("tolerance", tolerance, 1.1, 100);

@@ -37,6 +37,8 @@ export const ERROR_CHARACTERS_MAX = 500;
 export const METRICS_BYTES_MAX = 4 * 1_048_576;
 /** Milliseconds that one scrape may take; then the reading has failed. */
 export const METRICS_TIMEOUT_MS = 2_000;
+/** Characters of a line that is needed; a longer one is refused. */
+export const LINE_CHARACTERS_MAX = 8_192;
 /** Labels of one sample; one with more is refused. */
 export const LABELS_MAX = 32;
 

@@ -25,6 +25,10 @@ export interface StepLimitOptions extends LimitBounds {
 
 /** Share of a step's worth of throughput that a step up has to bring. */
 const WORTH_MIN = 0.25;
+/** Periods over which the noise of throughput is averaged. */
+const NOISE_PERIODS = 60;
+/** Deviations of throughput that it may be under the peak. */
+const NOISE_DEVIATIONS = 2;
 /** Periods in a row under the peak before the limit moves: one alone is noise. */
 const LOW_PERIODS = 2;
 /** Steps down without a gain, after which the peak is no longer believed. */
@@ -36,8 +40,6 @@ const MEAN_PERIODS_MAX = 60;
 interface Outcome {
   /** Mean of the throughput, in requests a second. */
   throughput: number;
-  /** Variance of it between periods. */
-  variance: number;
   /** How many periods are in the mean. */
   periods: number;
   /** When it was last seen, in periods. */
@@ -53,7 +55,8 @@ interface Outcome {
  * **Formula.** With throughput X at limit L, step s, and peak the greatest of what any limit is remembered to have given:
  *
  * ```
- * X < (1 - drop) peak, twice                  a step towards the limit of the peak
+ * X < (1 - drop) peak, twice, and under it
+ *   by two deviations of noise                a step towards the limit of the peak
  * three periods in a row no worse than that:
  *   L brought under a quarter of its worth,
  *   or no more than the error of the means    L - s
@@ -79,12 +82,14 @@ export class StepLimit implements Limit {
   readonly #outcomes = new Map<number, Outcome>();
   #value: number;
   #period = 0;
+  /** Variance of throughput at one limit from period to period, as a share of it squared. */
+  #variance = 0;
   /** Periods in a row at this limit that were no worse than the peak. */
   #steady = 0;
   /** Periods in a row at this limit that were worse. */
   #low = 0;
-  /** Periods at this limit. */
-  #settled = 0;
+  /** Periods at this limit; the first one has none before it that could reach into it. */
+  #settled = 1;
   /** Throughput when the limit began to go down step after step, and how many steps it went. */
   #descent: { throughput: number; steps: number } | null = null;
 
@@ -130,7 +135,7 @@ export class StepLimit implements Limit {
       );
     }
     // The first period after a step still has connections, and answers, of the limit before.
-    if (this.#settled++ === 0 && this.#outcomes.size > 0) {
+    if (this.#settled++ === 0) {
       return this.#stay("holding", "the first period of this limit is not counted");
     }
     return this.#judge(throughput);
@@ -140,7 +145,8 @@ export class StepLimit implements Limit {
     const { drop, steadyPeriods } = this.#options;
     const peak = this.#peak();
     const gives = `${rate(throughput)} against a peak of ${rate(peak.throughput)} at ${peak.limit}`;
-    if (throughput < (1 - drop) * peak.throughput) {
+    const noise = Math.sqrt(this.#variance) * NOISE_DEVIATIONS;
+    if (throughput < peak.throughput * (1 - Math.max(drop, noise))) {
       this.#steady = 0;
       if (++this.#low < LOW_PERIODS) return this.#stay("holding", `${gives} for one period`);
       return this.#approachPeak(throughput, peak.limit, gives);
@@ -188,17 +194,22 @@ export class StepLimit implements Limit {
     if (less === undefined || more === undefined || lesser === greater) return "unknown";
     const gain = more.throughput - less.throughput;
     const least = less.throughput * WORTH_MIN * (greater - lesser) / lesser;
-    const error = Math.sqrt(less.variance / less.periods + more.variance / more.periods);
+    const error = less.throughput *
+      Math.sqrt(this.#variance * (1 / less.periods + 1 / more.periods));
     return gain < Math.max(least, error) ? "little" : "enough";
   }
 
   #remember(throughput: number): void {
     const outcome = this.#outcomes.get(this.#value) ??
-      { throughput, variance: 0, periods: 0, at: 0 };
+      { throughput, periods: 0, at: 0 };
     outcome.periods = Math.min(outcome.periods + 1, MEAN_PERIODS_MAX);
-    const share = 1 / outcome.periods, difference = throughput - outcome.throughput;
-    outcome.throughput += share * difference;
-    outcome.variance = (1 - share) * (outcome.variance + share * difference ** 2);
+    const difference = throughput - outcome.throughput;
+    if (outcome.periods > 1) {
+      // A mean of n - 1 deviates too: by so much more the difference to it varies.
+      const square = (difference / outcome.throughput) ** 2 * (1 - 1 / outcome.periods);
+      this.#variance += (Math.min(1, square) - this.#variance) / NOISE_PERIODS;
+    }
+    outcome.throughput += difference / outcome.periods;
     outcome.at = this.#period;
     this.#outcomes.set(this.#value, outcome);
   }
@@ -206,7 +217,7 @@ export class StepLimit implements Limit {
   #rememberAtLeast(limit: number, throughput: number): void {
     const outcome = this.#outcomes.get(limit);
     if (outcome !== undefined && outcome.throughput >= throughput) return;
-    this.#outcomes.set(limit, { throughput, variance: 0, periods: 1, at: this.#period });
+    this.#outcomes.set(limit, { throughput, periods: 1, at: this.#period });
   }
 
   #forget(): void {
