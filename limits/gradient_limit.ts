@@ -41,6 +41,8 @@ const PROBE_GROWTH_AT_MINIMUM = 0.6;
 const SETTLE_PERIODS = 2;
 /** Share of its worth (throughput in proportion to connections) that a change has to bring or may cost. */
 const WORTH_MIN = 0.25;
+/** Share of throughput that a growth must not cost, whatever latency says: not every wait can be seen from inside. */
+const LOSS = 0.2;
 /** Connections must have changed by this factor before their latencies are compared. */
 const COMPARED_CONNECTIONS = 1.5;
 /** Latencies that differ by less than this factor count as the same. */
@@ -89,7 +91,8 @@ interface Trial extends Before {
  *
  * **Worth.** Latency that is harmless can still hide a loss: of 4 ms that a client takes for a round, 1 ms more is a
  * fifth of its requests. So each growth is judged by what came of it, and taken back at once when latency is over t F,
- * or when it rose while throughput rose by less than a quarter of what the connections did.
+ * when it rose while throughput rose by less than a quarter of what the connections did, or when throughput fell by a
+ * fifth.
  *
  * **Ceiling.** A limit that was taken back is remembered. The limit closes in on it by halves and stays just below it.
  * After `patience` periods it probes past the ceiling; each time that the ceiling holds it waits twice as long, up to
@@ -213,7 +216,7 @@ export class GradientLimit implements Limit {
       this.#patience = Math.min(this.#options.patienceMax, this.#patience * 2);
       return this.#move(trial.limit, "growing", `${came}: back to ${trial.limit}`);
     }
-    const isTooMuch = now.latencyNs > this.#mostNs ||
+    const isTooMuch = now.latencyNs > this.#mostNs || (change > 0 && gain < -LOSS) ||
       (change > 0 && now.latencyNs > trial.latencyNs * SAME_LATENCY && gain < change * WORTH_MIN);
     this.#isDownNext = true;
     if (!isTooMuch) {
