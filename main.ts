@@ -249,7 +249,7 @@ async function run(): Promise<void> {
     metrics.http.addListener(() => server.statistics());
     if (catalogue.edition !== null) native.publish(catalogue.edition);
   }
-  await overload.start(publicServer);
+  await overload.start(publicServer, metrics);
   const adminServer = edge === null
     ? serveDeno({
       hostname: settings.adminHost,

@@ -1,8 +1,21 @@
-import { RateLimiter, ScalingSignals } from "./limits/mod.ts";
+import {
+  AdaptiveLimiter,
+  chooseTiers,
+  createLimit,
+  type CumulativeReading,
+  type Limit,
+  limiterLine,
+  LimiterMetrics,
+  PacketFilter,
+  packetFilterProblem,
+  RateLimiter,
+  type ScalingReading,
+  ScalingSignals,
+} from "./limits/mod.ts";
 import { connectedPeers, shutDownConnections } from "./native/mod.ts";
 import { type Check, HttpError, type RequestInfo } from "./routes/mod.ts";
 import type { Settings } from "./settings.ts";
-import { logger, type ScalingMetrics } from "./telemetry/mod.ts";
+import { logger, type Metrics, type ScalingMetrics } from "./telemetry/mod.ts";
 import {
   type ConnectionTable,
   DenoConnections,
@@ -25,6 +38,8 @@ interface Enforcement {
 const LOOK_MS = 2_000;
 /** How long a look is good for: a scrape reads five metrics of it. */
 const LOOK_FRESH_MS = 250;
+/** Statuses of requests that were refused for want of room: they are none of those that were served. */
+const REFUSALS = [429, 503];
 
 /**
  * What the service does with more than it can serve well: limits of connections and rates, on whatever transport it
@@ -34,25 +49,38 @@ export class Overload {
   /** What the listener's threads need to limit rates; `null` without a limit. */
   readonly rateLimit: RateLimitData | null;
   readonly #settings: Settings;
+  /** Decides on the limit with CONNECTION_LIMIT=auto. */
+  readonly #algorithm: Limit;
   readonly #log = logger("overload");
   readonly #signals = new ScalingSignals();
+  /** The limit in force, or the one to begin with. */
   #limit: number;
+  #limiter: AdaptiveLimiter | null = null;
   #enforcement: Enforcement | null = null;
   #native: NativeServer | null = null;
   #denoConnections: DenoConnections | null = null;
   /** Limits rates where the app does. */
   #appRateLimit: RateLimit | null = null;
+  /** What requests of Deno.serve have waited for their turn, about, and how many there were. */
+  #waitedSeconds = 0;
+  #durations = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   #look: { at: number; done: Promise<void> } | null = null;
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.#algorithm = createLimit(settings.limitAlgorithm, {
+      minimum: settings.connectionLimitMinimum,
+      maximum: settings.connectionLimitMaximum,
+    });
     const { rateLimit: rate, rateLimitPerClient: ratePerClient, trustedProxies } = settings;
     this.rateLimit = rate === null && ratePerClient === null ? null : {
       ...RateLimiter.allocate({ rate, ratePerClient }, performance.now()),
       trustedProxies,
     };
-    this.#limit = settings.connectionLimit as number;
+    this.#limit = settings.connectionLimit === "auto"
+      ? this.#algorithm.value
+      : settings.connectionLimit;
   }
 
   /** The limit that a listener begins with. */
@@ -66,8 +94,8 @@ export class Overload {
     return this.#denoConnections?.active ?? null;
   }
 
-  /** Begins to keep the limits of a server that listens. */
-  async start({ native, server }: PublicServer): Promise<void> {
+  /** Begins to keep the limits of a server that listens, and to measure it where the limit is to be found. */
+  async start({ native, server }: PublicServer, metrics: Metrics): Promise<void> {
     this.#native = native;
     if (native === null) {
       this.#denoConnections = new DenoConnections(
@@ -77,7 +105,8 @@ export class Overload {
       if (this.rateLimit !== null) this.#appRateLimit = new RateLimit(this.rateLimit);
     }
     this.#enforcement = await this.#open(server.port);
-    await this.#enforcement.apply(this.#limit);
+    this.#limit = await this.#enforcement.apply(this.#limit);
+    if (this.#settings.connectionLimit === "auto") this.#findLimit(metrics);
     this.#timer = setInterval(() => this.read().catch(() => {}), LOOK_MS);
     Deno.unrefTimer(this.#timer as unknown as number);
   }
@@ -123,17 +152,107 @@ export class Overload {
   /** Ends it; rules in the packet filter go with it. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#limiter?.stop();
     await this.#enforcement?.close();
   }
 
   async #takeLook(now: number): Promise<void> {
-    const rejections = await this.#enforcement?.rejections() ?? 0;
-    this.#signals.update({ active: this.connections ?? 0, limit: this.#limit, rejections }, now);
+    const reading: ScalingReading = {
+      active: this.connections ?? 0,
+      limit: this.#limit,
+      rejections: await this.#enforcement?.rejections() ?? 0,
+    };
+    this.#signals.update(reading, now);
   }
 
-  #open(_port: number): Promise<Enforcement> {
-    if (this.#settings.shed === "none") return Promise.resolve(NO_ENFORCEMENT);
-    return Promise.resolve(this.#inApp());
+  async #open(port: number): Promise<Enforcement> {
+    const { shed } = this.#settings;
+    if (shed === "none") return NO_ENFORCEMENT;
+    if (shed === "app") return this.#inApp();
+    const problem = await packetFilterProblem();
+    if (problem === null) return await this.#inKernel(port);
+    this.#log.warn("{problem}. Connections past the limit get 503 instead, as with SHED=app", {
+      problem,
+    });
+    return this.#inApp();
+  }
+
+  /** Connections past the limit are reset by the packet filter, before the listener knows of them. */
+  async #inKernel(port: number): Promise<Enforcement> {
+    const { connectionLimit, connectionLimitMinimum, connectionLimitMaximum } = this.#settings;
+    const tiers = connectionLimit === "auto"
+      ? chooseTiers(connectionLimitMinimum, connectionLimitMaximum)
+      : chooseTiers(connectionLimit, connectionLimit);
+    const filter = await PacketFilter.open({
+      port,
+      tiers,
+      limit: this.#limit,
+      onReinstalled: (reason) => this.#log.warn(reason),
+    });
+    this.#log.info("Port {port} is limited to {limit} connections by the packet filter", {
+      port,
+      limit: filter.limit,
+      leftover: filter.leftover,
+    });
+    if (filter.timeoutsProblem !== null) {
+      this.#log.warn("Half-open connections keep their place for up to two minutes: {problem}", {
+        problem: filter.timeoutsProblem,
+      });
+    }
+    // What cannot be read for a moment is what it was.
+    let rejections = 0;
+    return {
+      apply: (limit) => filter.apply(limit),
+      rejections: async () => {
+        rejections = await filter.rejections().catch(() => rejections);
+        return rejections;
+      },
+      close: () => filter.close(),
+    };
+  }
+
+  /** Has the limit moved by what the service measures of itself. */
+  #findLimit(metrics: Metrics): void {
+    const limiterMetrics = new LimiterMetrics(metrics.registry);
+    this.#limiter = new AdaptiveLimiter({
+      limit: this.#algorithm,
+      enforcement: {
+        apply: async (limit) => this.#limit = await this.#enforcement!.apply(limit),
+      },
+      read: () => this.#readService(metrics),
+      report: (report) => {
+        limiterMetrics.observe(report);
+        const { message, level } = limiterLine(report);
+        this.#log[level](message, { limit: report.limit, in_force: report.inForce });
+      },
+      periodMs: this.#settings.limitPeriodMs,
+    });
+    this.#limiter.start();
+  }
+
+  async #readService({ http, eventLoopLag }: Metrics): Promise<CumulativeReading> {
+    let requests = 0;
+    for (const { status, count } of http.requestCounts()) {
+      if (!REFUSALS.includes(status)) requests += count;
+    }
+    let durationSeconds = 0, durations = 0;
+    for (const { buckets, sumSeconds } of http.durations()) {
+      durationSeconds += sumSeconds;
+      for (const count of buckets) durations += count;
+    }
+    // A listener's thread measures from when a request can have become readable; Deno.serve only from its turn.
+    if (this.#native === null) {
+      this.#waitedSeconds += eventLoopLag.takeMean() * (durations - this.#durations);
+      this.#durations = durations;
+    }
+    return {
+      atMs: performance.now(),
+      requests,
+      durationSeconds: durationSeconds + this.#waitedSeconds,
+      durations,
+      connections: this.connections ?? 0,
+      rejections: await this.#enforcement!.rejections(),
+    };
   }
 
   /** Connections past the limit get 503, by the listener or, on Deno.serve, by the app. */

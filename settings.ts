@@ -1,6 +1,7 @@
 import type { LogLevel } from "@logtape/logtape";
 import type { SellModePolicy } from "./domain/mod.ts";
 import { parseAddressRange } from "./limits/client_address.ts";
+import { LIMIT_ALGORITHMS, type LimitAlgorithm } from "./limits/limit_algorithms.ts";
 import { RATE_MAX } from "./limits/token_bucket.ts";
 import type { LogFormat } from "./telemetry/mod.ts";
 
@@ -25,9 +26,11 @@ export interface Settings {
   shed: "none" | "app" | "kernel";
   /** `auto` finds it itself. */
   connectionLimit: number | "auto";
-  limitAlgorithm: "gradient" | "step";
-  /** Whether the packet filter's memory of half-open connections is shortened; `auto` does in a namespace of our own. */
-  conntrackTimeouts: "auto" | "lower" | "keep";
+  /** Between what `auto` finds it. */
+  connectionLimitMinimum: number;
+  connectionLimitMaximum: number;
+  limitAlgorithm: LimitAlgorithm;
+  limitPeriodMs: number;
   /** Requests a second; `null` for no limit. */
   rateLimit: number | null;
   rateLimitPerClient: number | null;
@@ -132,17 +135,29 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
     "connections past which SHED acts; auto finds it",
     (value) => value === "auto" ? value : whole(1, 10_000_000)(value),
   ),
+  connectionLimitMinimum: setting(
+    "CONNECTION_LIMIT_MINIMUM",
+    "100",
+    "the lowest limit that auto may find",
+    whole(1, 1_000_000),
+  ),
+  connectionLimitMaximum: setting(
+    "CONNECTION_LIMIT_MAXIMUM",
+    "1000",
+    "the highest limit that auto may find",
+    whole(1, 1_000_000),
+  ),
   limitAlgorithm: setting(
     "LIMIT_ALGORITHM",
     "gradient",
     "how CONNECTION_LIMIT=auto finds it: gradient or step",
-    oneOf(["gradient", "step"]),
+    oneOf(LIMIT_ALGORITHMS),
   ),
-  conntrackTimeouts: setting(
-    "CONNTRACK_TIMEOUTS",
-    "auto",
-    "with SHED=kernel: lower, keep, or auto (lower in a namespace of its own)",
-    oneOf(["auto", "lower", "keep"]),
+  limitPeriodMs: setting(
+    "LIMIT_PERIOD",
+    "5s",
+    "time between two decisions of CONNECTION_LIMIT=auto",
+    duration(100, 3_600_000),
   ),
   rateLimit: setting("RATE_LIMIT", "off", "requests a second, of all clients together", rate),
   rateLimitPerClient: setting(
@@ -256,6 +271,11 @@ export function readSettings(
   const checked = settings as unknown as Settings;
   if ((checked.certFile === null) !== (checked.keyFile === null)) {
     throw new SettingsError("CERT_FILE and KEY_FILE go together: give both or neither");
+  }
+  if (checked.connectionLimitMinimum > checked.connectionLimitMaximum) {
+    throw new SettingsError(
+      "CONNECTION_LIMIT_MINIMUM is above CONNECTION_LIMIT_MAXIMUM: give it a lower number",
+    );
   }
   if (checked.connectionLimit === "auto" && checked.shed === "none") {
     throw new SettingsError("CONNECTION_LIMIT=auto moves what SHED keeps: give SHED=app or kernel");

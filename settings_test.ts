@@ -132,11 +132,25 @@ const cases: Case[] = [
     bad: ["vegas"],
   },
   {
-    name: "CONNTRACK_TIMEOUTS",
-    member: "conntrackTimeouts",
-    usual: "auto",
-    good: [["lower", "lower"], ["keep", "keep"]],
-    bad: ["5s"],
+    name: "CONNECTION_LIMIT_MINIMUM",
+    member: "connectionLimitMinimum",
+    usual: 100,
+    good: [["50", 50]],
+    bad: ["0", "x"],
+  },
+  {
+    name: "CONNECTION_LIMIT_MAXIMUM",
+    member: "connectionLimitMaximum",
+    usual: 1_000,
+    good: [["5000", 5_000]],
+    bad: ["0", "x"],
+  },
+  {
+    name: "LIMIT_PERIOD",
+    member: "limitPeriodMs",
+    usual: 5_000,
+    good: [["500ms", 500]],
+    bad: ["1ms", "5"],
   },
   {
     name: "RATE_LIMIT",
@@ -323,6 +337,14 @@ Deno.test("CONNECTION_LIMIT=auto goes with a SHED that keeps it", () => {
     SettingsError,
   );
   assertStringIncludes(error.message, "give SHED=app or kernel");
+});
+
+Deno.test("the lowest limit is not above the highest", () => {
+  const error = assertThrows(
+    () => readSettings(["--connection-limit-minimum", "2000"], nothing),
+    SettingsError,
+  );
+  assertStringIncludes(error.message, "CONNECTION_LIMIT_MAXIMUM");
 });
 
 Deno.test("CERT_FILE and KEY_FILE are given together or not at all", () => {

@@ -19,6 +19,7 @@ export * from "./gradient_limit.ts";
 export { chooseTiers } from "./ladder_rules.ts";
 export * from "./limit.ts";
 export * from "./limit_algorithms.ts";
+export * from "./limiter_metrics.ts";
 export * from "./measurement.ts";
 export * from "./metrics_reading.ts";
 export * from "./packet_filter.ts";

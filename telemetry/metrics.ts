@@ -3,14 +3,14 @@ import {
   Counter,
   Gauge,
   Histogram,
-  type Metric,
-  type MetricObjectWithValues,
   type MetricValue,
   Registry,
 } from "prom-client";
 import { EventLoopLag } from "./event_loop_lag.ts";
 import { DURATION_BUCKETS, HttpMetrics } from "./http_metrics.ts";
+import { registerLazyMetric, registerLazyValue } from "./lazy_metric.ts";
 import { Rate } from "./rate.ts";
+import { registerScalingMetrics, type ScalingMetrics } from "./scaling_metrics.ts";
 
 /** What the catalogue tells when somebody scrapes. */
 export interface CatalogueReading {
@@ -19,17 +19,6 @@ export interface CatalogueReading {
   bytes: number;
   /** Seconds since a provider's feed was last read; `null` when none ever was. */
   ageSeconds: number | null;
-}
-
-/** What the limits tell when somebody scrapes. */
-export interface ScalingMetrics {
-  connectionLimit: number;
-  /** Connections refused, and how many a second. */
-  rejections: number;
-  rejectionRate: number;
-  /** Connections that are open, as a share of the limit. */
-  saturation: number;
-  needsScaleout: boolean;
 }
 
 /** What is read when somebody scrapes. */
@@ -60,7 +49,7 @@ export class Metrics {
   readonly plansRejected: Counter<"provider" | "reason">;
   /** 0 closed, 1 half-open, 2 open. */
   readonly breakerState: Gauge<"provider">;
-  readonly #lag = new EventLoopLag();
+  readonly eventLoopLag: EventLoopLag = new EventLoopLag();
 
   /**
    * @param routes Names of the routes, see {@linkcode HttpMetrics}
@@ -75,7 +64,11 @@ export class Metrics {
     this.http = new HttpMetrics(routes);
     this.requestRate = new Rate(() => this.http.requests);
     this.#registerHttp(sources.connections);
-    this.#registerScaling(sources.scaling);
+    registerScalingMetrics(this.registry, sources.scaling);
+    this.#register("rate_limited_total", "Requests answered 429.", "counter", () => {
+      const refused = this.http.requestCounts().filter(({ status }) => status === 429);
+      return [{ labels: {}, value: refused.reduce((sum, { count }) => sum + count, 0) }];
+    });
     this.#register(
       "worker_pool_queue_depth",
       "Tasks that wait for a thread.",
@@ -91,7 +84,7 @@ export class Metrics {
     this.#gauge(
       "event_loop_lag_seconds",
       "Longest delay of a timer since the last scrape.",
-      () => this.#lag.take(),
+      () => this.eventLoopLag.take(),
     );
     this.#gauge(
       "catalogue_events",
@@ -143,64 +136,12 @@ export class Metrics {
   /** Stops what measures in the background. */
   stop(): void {
     this.requestRate.stop();
-    this.#lag.stop();
-  }
-
-  #registerScaling(read: () => Promise<ScalingMetrics>): void {
-    const add = (
-      name: string,
-      help: string,
-      type: "counter" | "gauge",
-      valueOf: (scaling: ScalingMetrics) => number,
-    ) =>
-      this.#register(
-        `http_scaling_${name}`,
-        help,
-        type,
-        async () => [{ labels: {}, value: valueOf(await read()) }],
-      );
-    add(
-      "connection_limit",
-      "Connections that this instance is meant to have.",
-      "gauge",
-      ({ connectionLimit }) => connectionLimit,
-    );
-    add(
-      "rejections_total",
-      "Connections refused at the limit.",
-      "counter",
-      ({ rejections }) => rejections,
-    );
-    add(
-      "rejection_rate",
-      "Connections refused a second, over the last ten seconds.",
-      "gauge",
-      ({ rejectionRate }) => rejectionRate,
-    );
-    add(
-      "saturation_ratio",
-      "Connections that are open, as a share of the limit.",
-      "gauge",
-      ({ saturation }) => saturation,
-    );
-    add(
-      "needs_scaleout",
-      "1 while more instances are wanted.",
-      "gauge",
-      ({ needsScaleout }) => needsScaleout ? 1 : 0,
-    );
-    this.#register("rate_limited_total", "Requests answered 429.", "counter", () => {
-      const refused = this.http.requestCounts().filter(({ status }) => status === 429);
-      return [{ labels: {}, value: refused.reduce((sum, { count }) => sum + count, 0) }];
-    });
+    this.eventLoopLag.stop();
   }
 
   /** A gauge that is read when somebody scrapes; `null` leaves the sample out. */
   #gauge(name: string, help: string, read: () => number | null): void {
-    this.#register(name, help, "gauge", () => {
-      const value = read();
-      return value === null ? [] : [{ labels: {}, value }];
-    });
+    registerLazyValue(this.registry, { name, help, type: "gauge", read });
   }
 
   #registerHttp(readConnections: () => number | null): void {
@@ -256,17 +197,9 @@ export class Metrics {
     name: string,
     help: string,
     type: "counter" | "gauge" | "histogram",
-    values: () => MetricValue<string>[] | Promise<MetricValue<string>[]>,
+    read: () => MetricValue<string>[],
   ): void {
-    const get = async () =>
-      ({
-        name,
-        help,
-        type,
-        values: await values(),
-        aggregator: "sum",
-      }) as unknown as MetricObjectWithValues<MetricValue<string>>;
-    this.registry.registerMetric({ name, help, get, reset() {} } as unknown as Metric);
+    registerLazyMetric(this.registry, { name, help, type, read });
   }
 }
 

@@ -7,6 +7,8 @@
  */
 export * from "./event_loop_lag.ts";
 export * from "./http_metrics.ts";
+export * from "./lazy_metric.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./rate.ts";
+export * from "./scaling_metrics.ts";
