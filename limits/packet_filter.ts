@@ -193,8 +193,10 @@ export async function packetFilterProblem(): Promise<string | null> {
     await runNft("be used", ["--check", installRules(ladder, 1, false)]);
     return null;
   } catch (error) {
-    if (error instanceof PacketFilterError) return error.message;
-    throw error;
+    if (!(error instanceof PacketFilterError)) throw error;
+    return error.reason === "refused"
+      ? `${error.message}: the kernel needs CONFIG_NFT_CONNLIMIT, CONFIG_NFT_CT and CONFIG_NFT_REJECT_INET`
+      : error.message;
   }
 }
 
@@ -213,7 +215,8 @@ export async function installedLadder(port: number): Promise<InstalledLadder | n
     );
     return readLadder(port, listing);
   } catch (error) {
-    if (error instanceof PacketFilterError && /no such file/i.test(error.message)) return null;
+    const isRefused = error instanceof PacketFilterError && error.reason === "refused";
+    if (isRefused && /no such file/i.test(error.message)) return null;
     throw error;
   }
 }

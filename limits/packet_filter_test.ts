@@ -208,6 +208,28 @@ test("half-closed connections lose their place, on loopback too", async () => {
   });
 });
 
+test("half-open connections take places and lose them", async () => {
+  await using hosts = await Hosts.make();
+  const { client } = hosts.joined;
+  const { ipv4, ipv6 } = hosts.joined.serverAddresses;
+  await hosts.keeper.tell("openFilter", hosts.port, [4], 4);
+  await using deaf = new Agent(client);
+  await deaf.tell("problem");
+  // It never hears of the answers by IPv4, and so neither completes nor ends what it began.
+  await client.run("nft", [`table ip deaf {
+    chain input { type filter hook input priority filter; tcp sport ${hosts.port} drop; }
+  }`]);
+  await deaf.tell("beginConnecting", ipv4, hosts.port, 4);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await deaf.kill();
+  assertEquals(await hosts.connect(1, ipv6), { ...none(), refused: 1 });
+  let admitted = 0;
+  await eventually("all four are free", async () => {
+    admitted += (await hosts.connect(1, ipv6)).admitted;
+    return admitted === 4;
+  });
+});
+
 test("rules that somebody has removed are installed again with the next change", async () => {
   await using hosts = await Hosts.make();
   await hosts.keeper.tell("openFilter", hosts.port, TIERS, 100);

@@ -47,6 +47,12 @@ const commands = {
     }
     return attempts;
   },
+  /** Begins so many connections and does not wait for them. */
+  beginConnecting(hostname: string, port: number, count: number): void {
+    for (let i = 0; i < count; i++) {
+      Deno.connect({ hostname, port }).then((one) => connections.push(one), () => {});
+    }
+  },
   /**
    * Tries so many connections at equal distances and closes each at once.
    *
