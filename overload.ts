@@ -106,6 +106,8 @@ export class Overload {
     }
     this.#enforcement = await this.#open(server.port);
     this.#limit = await this.#enforcement.apply(this.#limit);
+    // What was refused before, under rules that an earlier run left, is no news.
+    await this.#takeLook(performance.now());
     if (this.#settings.connectionLimit === "auto") this.#findLimit(metrics);
     this.#timer = setInterval(() => this.read().catch(() => {}), LOOK_MS);
     Deno.unrefTimer(this.#timer as unknown as number);
@@ -153,7 +155,11 @@ export class Overload {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#limiter?.stop();
-    await this.#enforcement?.close();
+    try {
+      await this.#enforcement?.close();
+    } catch (error) {
+      this.#log.warn("{problem}", { problem: (error as Error).message });
+    }
   }
 
   async #takeLook(now: number): Promise<void> {

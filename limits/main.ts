@@ -6,7 +6,7 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import type { LogLevel } from "@logtape/logtape";
 import { configureLogging, LOG_LEVELS, type LogFormat } from "../telemetry/mod.ts";
-import { chooseTiers, installRules } from "./ladder_rules.ts";
+import { chooseTiers, installRules, tierFor } from "./ladder_rules.ts";
 import { LIMIT_ALGORITHMS } from "./limit_algorithms.ts";
 import { LIMIT_INITIAL, LIMIT_MINIMUM, PERIOD_MS, PERIOD_MS_MAX, PERIOD_MS_MIN } from "./limits.ts";
 import { PacketFilterError } from "./nft.ts";
@@ -167,7 +167,7 @@ function readArguments(args: string[]): Asked | null {
     command,
     port: readPort("PORT", 1),
     tiers,
-    limit: isAuto ? Math.min(Math.max(LIMIT_INITIAL, minimum), maximum) : maximum,
+    limit: tierFor(tiers, LIMIT_INITIAL),
     algorithm: isAuto ? readOne("LIMIT_ALGORITHM", LIMIT_ALGORITHMS) : null,
     metricsUrl,
     periodMs: readPeriod(read("LIMIT_PERIOD")),

@@ -64,7 +64,7 @@ Deno.test({
     assertStringIncludes(await run("status"), "no limit");
     assertEquals(
       await run("install", "--connection-limit=auto"),
-      "Port 8080 is limited to 1000 connections.\n",
+      "Port 8080 is limited to 720 connections.\n",
     );
     assertStringIncludes(await run("install", "--connection-limit=auto"), "were there already");
     assertStringIncludes(await run("install", "--connection-limit=30"), "were replaced");
@@ -76,3 +76,76 @@ Deno.test({
     assertEquals(await namespace.run("nft", ["list ruleset"]), "");
   },
 });
+
+Deno.test({
+  name: `beside a service the limiter moves its limit, says why, and takes the rules with it${
+    problem === null ? "" : ` (ignored: ${problem})`
+  }`,
+  ignore: problem !== null,
+  async fn() {
+    await using namespace = await NetworkNamespace.make();
+    const service = namespace.spawn(Deno.execPath(), [
+      ...["run", "--no-prompt", "--allow-net", "--allow-env", "--allow-read", "--allow-write"],
+      ...["--allow-sys", "--allow-ffi", new URL("../main.ts", import.meta.url).pathname],
+      ...["--port=8080", "--admin-port=9090", "--kv-path=:memory:", "--log-format=json"],
+    ]);
+    const sidecar = namespace.spawn(
+      Deno.execPath(),
+      args(
+        ["--allow-env", "--allow-net", "--allow-run=nft,/usr/sbin/nft"],
+        ...["run", "--limit-period=500ms", "--log-format=json", "--log-level=debug"],
+      ),
+    );
+    try {
+      const lines = new Lines(sidecar.stdout);
+      await lines.find(/Port 8080 is limited to 720 connections/);
+      await lines.find(/Metrics: http:\/\/127\.0\.0\.1:9091\/metrics/);
+      // Whether or not the service is there yet.
+      await lines.find(/The connection limit stays 720, unused: nothing was answered/);
+      const metrics = await namespace.run("curl", ["-s", "http://127.0.0.1:9091/metrics"]);
+      assertMatch(metrics, /^http_scaling_connection_limit 720$/m);
+      assertMatch(metrics, /^http_scaling_saturation_ratio 0$/m);
+      assertMatch(metrics, /^connection_limiter_decisions_total\{state="unused"\} [1-9]/m);
+      sidecar.kill("SIGTERM");
+      assertEquals((await sidecar.status).code, 0);
+      assertEquals(await namespace.run("nft", ["list ruleset"]), "");
+      await lines.close();
+    } finally {
+      for (const process of [service, sidecar]) {
+        try {
+          process.kill("SIGKILL");
+        } catch {
+          // It has ended.
+        }
+        await process.status;
+      }
+      await service.stdout.cancel();
+    }
+  },
+});
+
+/** Waits for lines of a process. */
+class Lines {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  async find(pattern: RegExp): Promise<void> {
+    const deadline = setTimeout(() => this.#reader.cancel(), 20_000);
+    while (!pattern.test(this.#text)) {
+      const { value, done } = await this.#reader.read();
+      if (done) {
+        throw new Error(`no ${pattern} within 20 s, or before it ended, in:\n${this.#text}`);
+      }
+      this.#text += value;
+    }
+    clearTimeout(deadline);
+  }
+
+  async close(): Promise<void> {
+    await this.#reader.cancel();
+  }
+}

@@ -61,7 +61,8 @@ export class DenoConnections {
   get active(): number {
     if (this.#table === null) return this.#inFlight;
     this.#look();
-    return this.#active;
+    // Those that are refused are open a moment longer.
+    return this.limit === Infinity ? this.#active : this.#admitted.size;
   }
 
   #admitsRequest(completed: Promise<void>): boolean {

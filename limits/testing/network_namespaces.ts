@@ -47,6 +47,16 @@ export class NetworkNamespace implements AsyncDisposable {
     return await runProgram("ip", this.inside(program, args));
   }
 
+  /** Starts a program inside; its output is the caller's to read. `ip` becomes the program, so signals reach it. */
+  spawn(program: string, args: readonly string[]): Deno.ChildProcess {
+    return new Deno.Command("ip", {
+      args: this.inside(program, args),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await runProgram("ip", ["netns", "delete", this.name]);
   }
