@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Agent } from "../limits/testing/agent.ts";
 import { NetworkNamespace, networkNamespaceProblem } from "../limits/testing/network_namespaces.ts";
+import { RawConnection } from "./raw_http.ts";
 import { Service, START_PERMISSIONS } from "./service.ts";
 import { TRANSPORTS } from "./transports.ts";
 
@@ -63,15 +64,11 @@ Deno.test("where nft may not be run, SHED=kernel says so in a line and sheds in 
   });
   const line = await service.line(({ logger }) => logger === "marquee.overload", "the reason");
   assertMatch(line.message, /no permission to run nft.*--allow-run.*get 503 instead/);
-  const connections: Deno.TcpConn[] = [];
-  const { port } = new URL(service.url);
-  for (let n = 0; n < 6; n++) {
-    connections.push(await Deno.connect({ hostname: "127.0.0.1", port: Number(port) }));
-  }
-  const last = connections.at(-1)!;
-  await last.write(new TextEncoder().encode("GET /search HTTP/1.1\r\nHost: a\r\n\r\n"));
-  const bytes = new Uint8Array(1_000);
-  const length = await last.read(bytes) ?? 0;
-  assertStringIncludes(new TextDecoder().decode(bytes.subarray(0, length)), "HTTP/1.1 503 ");
-  for (const connection of connections) connection.close();
+  using connections = new DisposableStack();
+  const ask = async () => {
+    const connection = connections.use(await RawConnection.open(service.url));
+    return (await connection.request("GET", "/search")).status;
+  };
+  for (let n = 0; n < 5; n++) assertEquals(await ask(), 200);
+  assertEquals(await ask(), 503);
 });
