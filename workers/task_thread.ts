@@ -25,7 +25,10 @@ interface Running extends ThreadTask {
 export class TaskThread {
   readonly #worker: Worker;
   readonly #name: string;
-  /** Whether its module has come to serve tasks. */
+  /**
+   * Whether its module has come to serve tasks. A message that comes before, while the module still awaits something,
+   * finds nobody and is lost.
+   */
   #isReady = false;
   #running: Running | null = null;
   #taskId = 0;
@@ -59,17 +62,20 @@ export class TaskThread {
     return this.#hasEnded;
   }
 
+  /** Whether it is in the middle of a task. */
+  get isBusy(): boolean {
+    return this.#running !== null;
+  }
+
   /**
-   * Runs a task; there must be none under way. The thread is free again when the promise resolves or rejects with a
-   * TaskError; otherwise it has ended, or is to be ended because a batch could not be taken.
+   * Runs a task; there must be none under way. Where a batch cannot be taken the promise rejects, and the thread is
+   * still busy.
    */
   run(task: ThreadTask): Promise<unknown> {
     const outcome = Promise.withResolvers<unknown>();
-    const id = ++this.#taskId;
-    // What cannot be cloned throws here, before anything has changed.
-    this.#post({ kind: "run", id, task: task.task }, task.transfer);
-    this.#running = { ...task, id, outcome, taking: Promise.resolve() };
+    this.#running = { ...task, id: ++this.#taskId, outcome, taking: Promise.resolve() };
     this.#worker.ref();
+    if (this.#isReady) this.#start(this.#running);
     return outcome.promise;
   }
 
@@ -84,6 +90,7 @@ export class TaskThread {
   #take(message: FromThread): void {
     if (message.kind === "ready") {
       this.#isReady = true;
+      if (this.#running !== null) this.#start(this.#running);
       return;
     }
     const running = this.#running;
@@ -101,6 +108,16 @@ export class TaskThread {
       if (message.kind === "done") running.outcome.resolve(message.result);
       else running.outcome.reject(new TaskError(message.error));
     }, () => {});
+  }
+
+  #start({ id, task, transfer, outcome }: Running): void {
+    try {
+      this.#post({ kind: "run", id, task }, transfer);
+    } catch (error) {
+      // It cannot be cloned, and never left.
+      this.#settle();
+      outcome.reject(error);
+    }
   }
 
   #settle(): Running | null {

@@ -3,7 +3,6 @@ import {
   PoolClosedError,
   PoolFullError,
   TaskAbortedError,
-  TaskError,
   TaskTimeoutError,
   WorkerDiedError,
   WorkerStartError,
@@ -118,7 +117,7 @@ export class WorkerPool<Task, Result, Batch = never> implements AsyncDisposable 
   }
 
   /**
-   * Runs a task.
+   * Runs a task. It is cloned when it begins.
    *
    * @returns What the handler returned, when every batch that it sent has been taken
    * @throws {PoolFullError} At once, if the queue is full
@@ -210,9 +209,7 @@ export class WorkerPool<Task, Result, Batch = never> implements AsyncDisposable 
         (error) => this.#finish(job, error, () => job.result.reject(error)),
       );
     } catch (error) {
-      // A task that cannot be cloned never reached its thread; anything else is no fault of the task.
-      if (job.thread !== null) this.#keep(job.thread);
-      job.thread = null;
+      // There is no thread to be had.
       this.#finish(job, error, () => job.result.reject(error));
     }
   }
@@ -234,10 +231,8 @@ export class WorkerPool<Task, Result, Batch = never> implements AsyncDisposable 
     if (error instanceof WorkerDiedError || error instanceof WorkerStartError) {
       this.#mournThread();
     } else if (job.thread !== null) {
-      const isDone = error === null || error instanceof TaskError;
-      if (isDone) this.#deathsInRow = 0;
-      // Where its batches could not be taken it is still in the middle of the task.
-      isDone ? this.#keep(job.thread) : this.#end(job.thread);
+      this.#deathsInRow = 0;
+      job.thread.isBusy ? this.#end(job.thread) : this.#keep(job.thread);
     }
     settle();
     this.#dispatch();

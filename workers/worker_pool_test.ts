@@ -207,6 +207,17 @@ Deno.test("a module that cannot be loaded, or serves no tasks, is a WorkerStartE
   }
 });
 
+Deno.test("a module that awaits something before it serves tasks misses none", async () => {
+  const mod = new URL("./mod.ts", import.meta.url).href;
+  const text = `await new Promise((resolve) => setTimeout(resolve, 100));
+    const { serveTasks } = await import("${mod}");
+    serveTasks((value) => value);`;
+  await using pool = openPool({
+    module: new URL(`data:text/javascript,${encodeURIComponent(text)}`),
+  });
+  assertEquals(await pool.run(echo(1)), echo(1));
+});
+
 Deno.test("closing gives up what runs and what waits, and ends every thread", async () => {
   const pool = openPool({ threads: 2 });
   await pool.run(echo(1));
