@@ -15,8 +15,8 @@ ENV DENO_DIR=/deno-dir
 RUN deno install --frozen
 COPY . .
 # What the programs import, type-checked and in the cache, so that the container starts without a network.
-RUN deno check main.ts catalogue_worker.ts listener_worker.ts limits/main.ts \
-  && deno cache --frozen main.ts catalogue_worker.ts listener_worker.ts limits/main.ts \
+RUN deno check main.ts catalogue_worker.ts feed_worker.ts listener_worker.ts limits/main.ts \
+  && deno cache --frozen main.ts catalogue_worker.ts feed_worker.ts listener_worker.ts limits/main.ts \
   && cp "$(find "$(npm root --global)" -path '*@deno/linux-*' -name deno -type f | head -n 1)" /usr/local/bin/deno-runtime
 
 FROM debian:bookworm-slim

@@ -6,9 +6,17 @@
 import { dirname } from "node:path";
 import { Catalogue } from "./catalogue/mod.ts";
 import { builderStarter } from "./catalogue_thread.ts";
+import { openFeedPool } from "./feed_pool.ts";
 import { createDemoProvider, serveDemoProvider } from "./demo/mod.ts";
 import denoJson from "./deno.json" with { type: "json" };
-import { type BreakerState, Poller, type Provider, schedule, XmlProvider } from "./poller/mod.ts";
+import {
+  type BreakerState,
+  type FeedPool,
+  Poller,
+  type Provider,
+  schedule,
+  XmlProvider,
+} from "./poller/mod.ts";
 import {
   adminRoutes,
   type AnsweredRequest,
@@ -65,7 +73,7 @@ const edge = edgeHost(settings);
 
 // Hosts like Deno Deploy only know of crons that are registered before anything is awaited or served; a tick that comes
 // before the service runs finds nothing to poll.
-let pollNow: () => Promise<PollRecord[]> = () => Promise.resolve([]);
+let pollNow: (isRequest?: boolean) => Promise<PollRecord[]> = () => Promise.resolve([]);
 const scheduled = schedule(settings.pollIntervalMs, () => pollNow(), stopping.signal);
 
 try {
@@ -76,7 +84,8 @@ try {
 }
 
 async function run(): Promise<void> {
-  const providers = createProviders();
+  const feedPool = openFeedPool(settings.providerUrls.length, settings.providerTimeoutMs);
+  const providers = createProviders(feedPool);
   const names = providers.map(({ name }) => name);
   const kvPath = await prepareKvPath();
   const store = await Store.open({
@@ -130,9 +139,11 @@ async function run(): Promise<void> {
     const seen = names.map((name) => catalogue.sightings[name]).filter((at) => at !== undefined);
     return seen.length === 0 ? null : (Date.now() - Math.min(...seen)) / 1_000;
   };
+  /** What waits for a thread, by pool. */
+  const queueDepths = () => ({ parse: feedPool.queueDepth, build: catalogue.queueDepth });
   const admin = adminRoutes({
     pollLog: store,
-    poll: () => pollNow(),
+    poll: () => pollNow(true),
     metrics: async () => ({
       contentType: metrics.registry.contentType,
       text: await metrics.registry.metrics(),
@@ -161,6 +172,7 @@ async function run(): Promise<void> {
           : new Date(catalogue.sightings[name]).toISOString(),
       })),
       streams: feed.subscribers,
+      worker_pool_queue_depth: queueDepths(),
       memory: Deno.memoryUsage(),
     }),
   }, {
@@ -279,13 +291,14 @@ async function run(): Promise<void> {
       Math.max(1_000, deadline - performance.now()),
     );
     catalogue.close();
+    await feedPool.close();
     metrics.stop();
   });
   announce(publicServer, adminServer, kvPath, names, memory.problem);
 
   // What is stored is served first; reading it for a poll at the same time would double the time to the first answer.
   await Promise.race([loaded.promise, following]);
-  pollNow = () => poller.poll();
+  pollNow = (isRequest) => isRequest ? poller.requestPoll() : poller.poll();
   await pollNow();
 }
 
@@ -327,9 +340,12 @@ async function follow(
   }
 }
 
-function createProviders(): Provider[] {
+function createProviders(pool: FeedPool): Provider[] {
   const { providerTimeoutMs: timeoutMs, providerMaxBytes: bytesMax } = settings;
-  const named = settings.providerUrls.map((url) => new XmlProvider({ url, timeoutMs, bytesMax }));
+  const onThreadFailed = ({ message }: Error) =>
+    logger("poller").warn("Feeds are read in the main thread: {reason}", { reason: message });
+  const common = { timeoutMs, bytesMax, pool, onThreadFailed };
+  const named = settings.providerUrls.map((url) => new XmlProvider({ url, ...common }));
   if (named.length > 0) return named;
   if (edge !== null) {
     // No second port: the built-in provider answers without a socket.
@@ -348,7 +364,7 @@ function createProviders(): Provider[] {
   const demo = serveDemoProvider();
   stopping.signal.addEventListener("abort", () => demo.shutdown().catch(() => {}));
   log.info("Built-in demo provider: {url} (set PROVIDER_URL to poll your own)", { url: demo.url });
-  return [new XmlProvider({ name: "demo", url: demo.url, timeoutMs, bytesMax })];
+  return [new XmlProvider({ name: "demo", url: demo.url, ...common })];
 }
 
 /** The path to open, its folder made; `undefined` for the host's own KV. */

@@ -1,17 +1,20 @@
 /**
  * A feed of 100,000 plans (about 55 MB) polled, stored and visible: time and peak memory; then again unchanged, with
- * 1 % changed, and the start of a service that finds them in its store. Needs taskset.
- * `deno task bench:poll [--quick]`
+ * 1 % changed, and the start of a service that finds them in its store. Of each poll also what others notice: how late
+ * timers of the main thread run, and how long requests take that it answers, one every 5 ms. Needs taskset.
+ * `deno task bench:poll [--quick] [--all-cores]`
  *
  * @module
  */
 import { createDemoProvider } from "../demo/mod.ts";
 import { START_FLAGS } from "./start_flags.ts";
+import { MainThreadProbe } from "./main_thread_probe.ts";
 import { MeasuredProcess } from "./measured_process.ts";
 import { Samples } from "./samples.ts";
 
 const quick = Deno.args.includes("--quick");
 const plans = quick ? 5_000 : 100_000;
+const core = Deno.args.includes("--all-cores") ? null : 0;
 const LIMIT_MS = 60_000;
 const CHANGE_SHARE = 0.01;
 
@@ -29,20 +32,20 @@ using samples = Samples.open();
 const run = samples.begin("poll", { quick, settings: { plans, changeShare: CHANGE_SHARE } });
 
 const demo = createDemoProvider({ plans, seasonSpeed: 0, changeShare: CHANGE_SHARE });
-const feed = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-  const { body, headers, status } = await demo.handler(request);
-  // Without validators every poll has to read the whole feed to find that nothing changed.
-  const kept = new Headers(headers);
-  kept.delete("etag");
-  kept.delete("last-modified");
-  return new Response(body, { status, headers: kept });
-});
+// Written once, so that its writing is in no time measured here. Without validators every poll has to read the whole
+// feed to find that nothing changed.
+let document = await tellFeed();
+const feed = Deno.serve(
+  { hostname: "127.0.0.1", port: 0, onListen() {} },
+  () => new Response(document, { headers: { "content-type": "application/xml" } }),
+);
 const folder = await Deno.makeTempDir();
 const kvPath = `${folder}/marquee.kv`;
 
 {
   await using service = startService();
   const { base, admin } = await service.ports();
+  const probe = new MainThreadProbe(base, service.process);
   const [, first] = await service.process.line(/"outcome":"changed".*"ms":(\d+)/);
   await until(async () =>
     (await fetch(`${base}/search?limit=1`)).headers.get("x-catalogue-version") === "1"
@@ -58,21 +61,33 @@ const kvPath = `${folder}/marquee.kv`;
   report("  from the start of the process to visible in /search", `${visibleMs.toFixed(0)} ms`);
   report("  and every event brought up behind the version", `${storedMs.toFixed(0)} ms`);
   report("  peak memory", `${await service.process.peakMegabytes()} MB`);
+  await reportProbe(probe);
 
+  await service.process.idle();
+  await reportProbe(probe, "at rest");
   const before = await newestEvent();
   const same = await poll(admin);
   expect(same.outcome === "unchanged" && await newestEvent() === before, "nothing is written");
   record("unchanged", "committed_ms", "ms", same.took_ms);
   report("again, unchanged", `${same.took_ms} ms, no event and no version written`);
+  for (let i = 0; i < (quick ? 1 : 4); i++) {
+    await probe.take();
+    report("again, unchanged", `${(await poll(admin)).took_ms} ms`);
+    await reportProbe(probe);
+  }
 
   demo.advance();
+  document = await tellFeed();
+  await probe.take();
   const some = await poll(admin);
   expect(some.outcome === "changed" && some.changed > 0, "some events changed");
   record("some changed", "committed_ms", "ms", some.took_ms);
   record("some changed", "changed", "events", some.changed);
   record("some changed", "feed_mb", "MB", some.bytes / 1e6);
   report("again, 1 % changed", `${some.took_ms} ms, ${some.added} added, ${some.changed} changed`);
+  await reportProbe(probe);
   await until(async () => await applied() === some.version, 250);
+  await probe.stop();
   report("  peak memory", `${await service.process.peakMegabytes()} MB`);
   report("  size of the feed", `${(some.bytes / 1e6).toFixed(1)} MB`);
 }
@@ -91,11 +106,22 @@ const kvPath = `${folder}/marquee.kv`;
 await feed.shutdown();
 await Deno.remove(folder, { recursive: true });
 
+async function reportProbe(probe: MainThreadProbe, when = "meanwhile"): Promise<void> {
+  const { delays, latencies } = await probe.take();
+  report(`  ${when}, timers are late by`, delays);
+  report("  and requests take", latencies);
+}
+
+async function tellFeed(): Promise<Uint8Array<ArrayBuffer>> {
+  const { body } = await demo.handler(new Request("http://demo/feed"));
+  return new Uint8Array(await new Response(body).arrayBuffer());
+}
+
 function startService(env: Record<string, string> = {}) {
   const startedAt = performance.now();
   const process = new MeasuredProcess(
-    0,
-    [...START_FLAGS, "main.ts"],
+    core,
+    [...START_FLAGS, `--preload=${new URL("loop_delay.ts", import.meta.url).pathname}`, "main.ts"],
     {
       HOST: "127.0.0.1",
       PORT: "0",
@@ -103,6 +129,9 @@ function startService(env: Record<string, string> = {}) {
       KV_PATH: kvPath,
       POLL_INTERVAL: "24h",
       LOG_FORMAT: "json",
+      LOG_LEVEL: "info",
+      // The transport whose requests the main thread answers.
+      TRANSPORT: "deno",
       PROVIDER_URL: `http://127.0.0.1:${feed.addr.port}/feed`,
       ...env,
     },

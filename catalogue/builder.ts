@@ -46,6 +46,8 @@ export interface BuildStep {
 
 /** Builds editions, in this thread or another. Calls must not overlap. */
 export interface Builder {
+  /** Requests that wait until it is done with the one before. */
+  readonly queueDepth: number;
   /** Takes encoded events, each ended by a line feed. The bytes are the builder's from now on. */
   take(lines: Uint8Array<ArrayBuffer>): void | Promise<void>;
   /** Builds the next edition from what was taken; where an id was taken twice the last one counts. */
@@ -94,6 +96,8 @@ interface Changes {
 
 /** Builds editions in the thread that calls it, which gets a turn now and then. */
 export class EditionBuilder implements Builder {
+  /** Always 0: calls do not overlap, and what is asked is done at once. */
+  readonly queueDepth = 0;
   readonly #policy: SellModePolicy;
   readonly #turnMs: number | undefined;
   readonly #records: Arena;

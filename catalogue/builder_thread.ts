@@ -1,6 +1,6 @@
 import type { SellModePolicy } from "../domain/mod.ts";
 import { type Builder, type BuildStep, type BuiltEdition, EditionBuilder } from "./builder.ts";
-import { LINES_IN_FLIGHT_MAX } from "./limits.ts";
+import { BUILDER_REQUESTS_MAX, LINES_IN_FLIGHT_MAX } from "./limits.ts";
 import type { MemorySource } from "./memory.ts";
 
 /** What is asked of the thread; every request gets one reply, in order. */
@@ -40,6 +40,10 @@ export class BuilderThread implements Builder {
     this.#ask({ kind: "open", policy }).catch(() => {});
   }
 
+  get queueDepth(): number {
+    return Math.max(0, this.#waiting.length - 1);
+  }
+
   async take(lines: Uint8Array<ArrayBuffer>): Promise<void> {
     const reply = this.#ask({ kind: "take", lines }, [lines.buffer]);
     // Whether it was taken well is told with the build.
@@ -65,6 +69,12 @@ export class BuilderThread implements Builder {
 
   #ask(request: BuilderRequest, transfer: Transferable[] = []): Promise<BuiltEdition | null> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#waiting.length === BUILDER_REQUESTS_MAX) {
+      this.#fail(
+        `${BUILDER_REQUESTS_MAX} requests wait for it, more than steps one by one can ask`,
+      );
+      return Promise.reject(this.#failure);
+    }
     const reply = Promise.withResolvers<BuiltEdition | null>();
     this.#waiting.push(reply);
     this.#worker.postMessage(request, transfer);

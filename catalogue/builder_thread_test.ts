@@ -2,6 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { builderStarter } from "../catalogue_thread.ts";
 import { UNBOUNDED } from "../domain/mod.ts";
 import { chooseMemory } from "../memory_source.ts";
+import { BUILDER_REQUESTS_MAX } from "./limits.ts";
 import { BuilderError, BuilderThread, Catalogue, EditionBuilder } from "./mod.ts";
 import { testEventLine } from "./testing/events.ts";
 
@@ -120,4 +121,17 @@ Deno.test("closing the builder in the middle of a step rejects it and leaves the
   catalogue.close();
   await assertRejects(() => publishing, BuilderError);
   assertEquals(bodyOf(catalogue), before);
+});
+
+Deno.test("requests that wait for the builder are told, and more than a step can ask fail it", async () => {
+  const builder = new BuilderThread(new Worker(workerUrl, { type: "module" }), "latest");
+  assertEquals(builder.queueDepth, 0);
+  builder.recycle([]);
+  builder.recycle([]);
+  assertEquals(builder.queueDepth, 2);
+  while (builder.queueDepth > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let i = 0; i < BUILDER_REQUESTS_MAX; i++) builder.recycle([]);
+  const error = await assertRejects(() => builder.compress(), BuilderError);
+  assertStringIncludes(error.message, `${BUILDER_REQUESTS_MAX} requests wait`);
+  assertEquals(builder.queueDepth, 0);
 });

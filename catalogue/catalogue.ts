@@ -97,6 +97,11 @@ export class Catalogue {
     return this.#publication.byteLength;
   }
 
+  /** Requests to the builder that wait until it is done with the one before. */
+  get queueDepth(): number {
+    return this.#building?.builder.queueDepth ?? 0;
+  }
+
   /** How many editions are kept only because answers from them are being sent. */
   get pinned(): number {
     return this.#publication.pinned;

@@ -24,6 +24,11 @@ export const FRAGMENT_BYTES_ALL_MAX = 0xffff_ffff;
 export const LINES_BYTES = 262_144;
 /** Pieces of LINES_BYTES on their way to the builder's thread; the sender waits at it. */
 export const LINES_IN_FLIGHT_MAX = 4;
+/**
+ * Requests to the builder's thread that are not answered. Steps are published one by one, and what else is asked is
+ * bounded by the editions that are kept; at more the builder has failed, and everything is read again.
+ */
+export const BUILDER_REQUESTS_MAX = 32;
 /** Bytes of a block of rendered fragments that wait to be merged; more blocks are made as they are needed. */
 export const FRAGMENT_BLOCK_BYTES = 1_048_576;
 /** Events that are read, or blocks that are compressed, between two looks at whether others should get a turn. */
@@ -42,6 +47,10 @@ function relation(holds: boolean, what: string): void {
 relation(
   ARENA_SHARED_RECORD_BYTES_MAX <= ARENA_SEGMENT_BYTES / 4,
   "a segment must hold several records",
+);
+relation(
+  LINES_IN_FLIGHT_MAX + 2 * EDITIONS_PINNED_MAX + 3 <= BUILDER_REQUESTS_MAX,
+  "a step and the memory of all editions must fit the builder's queue",
 );
 relation(Number.isInteger(Math.log2(ARENA_SEGMENT_BYTES)), "positions are found by shifting");
 relation(

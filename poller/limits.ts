@@ -18,6 +18,12 @@ export const ZONE_CHARACTERS = 32;
 export const TITLE_CHARACTERS_MAX = 1_000;
 /** Characters of an id; a plan with a longer one is set aside. */
 export const ID_CHARACTERS_MAX = 64;
+/** Bytes from which on a feed is read in a thread: below it, this one is held for less time than a thread costs. */
+export const THREAD_FEED_BYTES_MIN = 1_048_576;
+/** Feeds that are read at once in threads, each of which may have to wait for its provider; more wait in the queue. */
+export const FEED_THREADS_MAX = 4;
+/** Feeds that wait for such a thread; a poll that would be one more is skipped. */
+export const FEED_QUEUE_MAX = 16;
 /** Requests of one poll, the first included; then the poll has failed. */
 export const ATTEMPTS_MAX = 3;
 /** The pause before the second request, in milliseconds, grown and jittered for further ones. */

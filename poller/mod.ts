@@ -6,6 +6,8 @@
  *
  * @module
  */
+export * from "./feed_task.ts";
+export * from "./http_feed.ts";
 export * from "./poller.ts";
 export * from "./provider.ts";
 export * from "./schedule.ts";

@@ -4,10 +4,11 @@ import {
   circuitBreaker,
   CircuitState,
   ConsecutiveBreaker,
-  handleAll,
+  handleWhen,
 } from "cockatiel";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PollRecord, PollReport, PollStore, PollTransaction } from "../store/port.ts";
+import { PoolFullError } from "../workers/errors.ts";
 import {
   ATTEMPTS_MAX,
   BREAKER_FAILURES,
@@ -68,6 +69,22 @@ export class Poller {
     return records.filter((record) => record !== null);
   }
 
+  /**
+   * The same for somebody who waits for the answer, who is told at once where a provider would wait for a thread and
+   * too many do already. The other providers are polled all the same.
+   *
+   * @throws {PoolFullError} Then
+   */
+  async requestPoll(): Promise<PollRecord[]> {
+    if (this.#stop.signal.aborted) return [];
+    const records = await Promise.all(this.#polls.map(async (poll) => {
+      const record = await poll.run();
+      if (poll.refusal !== null) throw poll.refusal;
+      return record;
+    }));
+    return records.filter((record) => record !== null);
+  }
+
   /** Breaks off the polls under way, and resolves when they have ended. What they had read is dropped. */
   async stop(): Promise<void> {
     this.#stop.abort();
@@ -78,6 +95,8 @@ export class Poller {
 /** The polls of one provider, one at a time. */
 class ProviderPoll {
   running: Promise<PollRecord | null> | null = null;
+  /** Why the last poll was not begun, where there was no thread for it. */
+  refusal: PoolFullError | null = null;
   readonly #provider: Provider;
   readonly #options: PollerOptions;
   readonly #signal: AbortSignal;
@@ -87,7 +106,7 @@ class ProviderPoll {
     this.#provider = provider;
     this.#options = options;
     this.#signal = signal;
-    this.#breaker = circuitBreaker(handleAll, {
+    this.#breaker = circuitBreaker(handleWhen((error) => !(error instanceof PoolFullError)), {
       halfOpenAfter: options.breakerOpenMs ?? BREAKER_OPEN_MS,
       breaker: new ConsecutiveBreaker(BREAKER_FAILURES),
     });
@@ -127,6 +146,7 @@ class ProviderPoll {
   }
 
   async #poll(): Promise<PollRecord | null> {
+    this.refusal = null;
     const report: PollReport = { startedAt: Date.now(), attempts: 0, bytes: 0 };
     while (!this.#signal.aborted) {
       // Each attempt observes from the beginning; what an earlier one observed is dropped with it.
@@ -137,6 +157,11 @@ class ProviderPoll {
         result = await this.#attempt(transaction, report);
       } catch (error) {
         if (this.#signal.aborted) return null;
+        if (error instanceof PoolFullError) {
+          this.refusal = error;
+          // No request was made.
+          report.attempts--;
+        }
         if (this.#mayTryAgain(error, report.attempts)) {
           await this.#pause(report.attempts);
           continue;
@@ -186,7 +211,8 @@ const breakerStates: Record<CircuitState, BreakerState> = {
 
 function outcomeOf(error: unknown): "refused" | "skipped" | "failed" {
   if (error instanceof FeedError) return "refused";
-  return error instanceof BrokenCircuitError ? "skipped" : "failed";
+  const isSkipped = error instanceof BrokenCircuitError || error instanceof PoolFullError;
+  return isSkipped ? "skipped" : "failed";
 }
 
 function toReport(error: unknown): { code: string; message: string } {
@@ -195,6 +221,9 @@ function toReport(error: unknown): { code: string; message: string } {
   }
   if (error instanceof BrokenCircuitError) {
     return { code: "breaker_open", message: "the circuit breaker is open after repeated failures" };
+  }
+  if (error instanceof PoolFullError) {
+    return { code: "service_overloaded", message: error.message };
   }
   return { code: "internal_error", message: (error as Error).message };
 }

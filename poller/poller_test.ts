@@ -1,7 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FAULT_NAMES, serveDemoProvider } from "../demo/mod.ts";
 import { decodeEvent, type Plan } from "../domain/mod.ts";
 import { type PollRecord, Store } from "../store/mod.ts";
+import { PoolFullError } from "../workers/mod.ts";
 import { ATTEMPTS_MAX, BREAKER_FAILURES, RETRY_PAUSE_MAX_MS } from "./limits.ts";
 import { type BreakerState, Poller } from "./poller.ts";
 import {
@@ -440,4 +441,39 @@ Deno.test("a feed that changed is the next version, and its events keep what cha
     changes.length > 0
   );
   assertEquals([version, changed.length], [2, record.changed + record.unlisted]);
+});
+
+Deno.test("a poll for which no thread is free is skipped and recorded, and is no failure of its provider", async () => {
+  await using store = await Store.open({ path: ":memory:", providers: ["busy", "free"] });
+  const full = new PoolFullError("parse", 1, 16);
+  let isFull = true;
+  const busy = new ToldProvider(
+    "busy",
+    () => isFull ? Promise.reject(full) : Promise.resolve(nothing),
+  );
+  const held = Promise.withResolvers<FeedResult>();
+  const free = new ToldProvider(
+    "free",
+    (call) => call === 1 ? held.promise : Promise.resolve(nothing),
+  );
+  const states: BreakerState[] = [];
+  const poller = new Poller({
+    providers: [busy, free],
+    store,
+    retryPauseMs: 1,
+    onBreaker: (_, state) => states.push(state),
+  });
+  // Who asks is told at once; the provider that has a thread is polled all the same.
+  const error = await assertRejects(() => poller.requestPoll(), PoolFullError);
+  assertEquals(error, full);
+  held.resolve(nothing);
+  for (let i = 0; i < BREAKER_FAILURES + 1; i++) await poller.poll();
+  const [record] = (await poller.poll()).filter(({ provider }) => provider === "busy");
+  assertEquals([record.outcome, record.attempts, record.error], ["skipped", 0, {
+    code: "service_overloaded",
+    message: full.message,
+  }]);
+  assertEquals(states, []);
+  isFull = false;
+  assertEquals((await poller.requestPoll()).map(({ outcome }) => outcome), ["empty", "empty"]);
 });

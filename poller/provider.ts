@@ -1,10 +1,15 @@
 import type { Plan, Rejection } from "../domain/mod.ts";
-import type { FeedValidators } from "../store/port.ts";
+import type { EncodedPlans, FeedValidators } from "../store/port.ts";
 
 /** Where the plans of a feed go, one by one, as they are read. */
 export interface FeedSink {
   observe(plan: Plan): void;
   reject(rejection: Rejection): void;
+}
+
+/** Where they go from a provider, which may have had them read and encoded elsewhere. */
+export interface ProviderSink extends FeedSink {
+  observeEncoded(plans: EncodedPlans): void;
 }
 
 /** What came of reading a feed to its end. */
@@ -25,8 +30,9 @@ export interface Provider {
    * @param validators What the feed came with when it was last stored
    * @throws {FeedError} If the feed came and is not acceptable
    * @throws {ProviderError} If the feed did not come
+   * @throws {PoolFullError} If it would have to wait for a thread, and too many do already
    */
-  read(validators: FeedValidators, sink: FeedSink, signal: AbortSignal): Promise<FeedResult>;
+  read(validators: FeedValidators, sink: ProviderSink, signal: AbortSignal): Promise<FeedResult>;
 }
 
 /** Why a feed was refused as a whole. */

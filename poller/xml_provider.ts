@@ -1,140 +1,99 @@
 import { Turns } from "../event_loop.ts";
 import type { FeedValidators } from "../store/port.ts";
-import { COMPRESSION_FREE_BYTES, COMPRESSION_RATIO_MAX } from "./limits.ts";
+import { TaskAbortedError, WorkerStartError } from "../workers/errors.ts";
+import type { FeedPool } from "./feed_task.ts";
+import { type HttpFeed, type HttpFeedReading, readHttpFeed } from "./http_feed.ts";
+import { THREAD_FEED_BYTES_MIN } from "./limits.ts";
 import {
   FeedError,
   type FeedResult,
-  type FeedSink,
   type Provider,
   ProviderError,
+  type ProviderSink,
 } from "./provider.ts";
-import { readXmlFeed } from "./xml_feed.ts";
 
-/** Where an XML feed is, and the bounds on reading it. */
-export interface XmlProviderOptions {
-  url: string;
+/** Where an XML feed is, the bounds on reading it, and who reads it. */
+export interface XmlProviderOptions extends Omit<HttpFeed, "name"> {
   /** Defaults to the URL without its credentials and query. */
   name?: string;
-  /** For one request, from its start to the last byte, in milliseconds. */
-  timeoutMs: number;
-  /** Bytes of the feed after decompression. */
-  bytesMax: number;
-  /** How requests are made; the global fetch by default. */
-  fetch?: (request: Request) => Promise<Response>;
+  /** How requests are made; the global fetch by default. A feed that has its own is read in this thread. */
+  fetch?: HttpFeedReading["fetch"];
+  /** Where large feeds are read; in this thread, a few milliseconds at a time, without it. */
+  pool?: FeedPool;
+  /** Bytes from which on a feed is a large one. See limits.ts for the default. */
+  threadBytesMin?: number;
+  /** The pool has no threads here: feeds are read in this one from now on. */
+  onThreadFailed?: (error: WorkerStartError) => void;
 }
 
 /** A provider that publishes the XML feed over HTTP. */
 export class XmlProvider implements Provider {
   readonly name: string;
   readonly #options: XmlProviderOptions;
+  readonly #feed: HttpFeed;
+  #pool: FeedPool | null;
+  /** Of the feed that was read last. One that is not known yet counts as large. */
+  #bytes = Infinity;
 
   constructor(options: XmlProviderOptions) {
+    const { url, timeoutMs, bytesMax } = options;
     this.#options = options;
-    const { origin, pathname } = new URL(options.url);
+    const { origin, pathname } = new URL(url);
     this.name = options.name ?? origin + pathname;
+    this.#feed = { name: this.name, url, timeoutMs, bytesMax };
+    this.#pool = options.fetch === undefined ? options.pool ?? null : null;
   }
 
   /** See {@linkcode Provider.read}. */
   async read(
     validators: FeedValidators,
-    sink: FeedSink,
+    sink: ProviderSink,
     signal: AbortSignal,
   ): Promise<FeedResult> {
-    const { url, timeoutMs, bytesMax } = this.#options;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const body = new BoundedBody(bytesMax);
+    const isLarge = this.#bytes >= (this.#options.threadBytesMin ?? THREAD_FEED_BYTES_MIN);
+    const result = isLarge && this.#pool !== null
+      ? await this.#readInThread(this.#pool, validators, sink, signal)
+      : await this.#readHere(validators, sink, signal);
+    if (result.kind === "feed") this.#bytes = result.bytes;
+    return result;
+  }
+
+  #readHere(
+    validators: FeedValidators,
+    sink: ProviderSink,
+    signal: AbortSignal,
+  ): Promise<FeedResult> {
+    const { fetch } = this.#options;
+    return readHttpFeed(this.#feed, validators, sink, { signal, fetch, turns: new Turns() });
+  }
+
+  async #readInThread(
+    pool: FeedPool,
+    validators: FeedValidators,
+    sink: ProviderSink,
+    signal: AbortSignal,
+  ): Promise<FeedResult> {
     try {
-      const request = new Request(url, {
-        headers: requestHeaders(validators),
-        signal: AbortSignal.any([signal, timeout]),
-      });
-      const response = await (this.#options.fetch ?? fetch)(request);
-      const isConditional = validators.etag !== null || validators.lastModified !== null;
-      if (response.status === 304 && isConditional) return { kind: "not_modified" };
-      if (response.status !== 200) {
-        await response.body?.cancel();
-        const { status } = response;
-        const isTransient = status >= 500 || status === 408 || status === 429;
-        throw new ProviderError(
-          "provider_status",
-          `${this.name} answered ${status} instead of 200`,
-          isTransient,
-        );
-      }
-      await readXmlFeed(body.read(response), sink);
-      return {
-        kind: "feed",
-        bytes: body.bytes,
-        validators: {
-          etag: response.headers.get("etag"),
-          lastModified: response.headers.get("last-modified"),
+      const answer = await pool.run({ feed: this.#feed, validators }, {
+        signal,
+        onBatch({ plans, rejections }) {
+          sink.observeEncoded(plans);
+          for (const rejection of rejections) sink.reject(rejection);
         },
-      };
+      });
+      if (answer.kind === "read") return answer.result;
+      if (answer.kind === "refused") throw new FeedError(answer.code, answer.message);
+      throw new ProviderError(answer.code, answer.message, answer.isTransient);
     } catch (error) {
-      if (error instanceof FeedError || error instanceof ProviderError) throw error;
-      if (timeout.aborted) {
-        throw new ProviderError(
-          "provider_timeout",
-          `${this.name} took longer than ${timeoutMs} ms (PROVIDER_TIMEOUT)`,
-          true,
-          { cause: error },
-        );
+      if (error instanceof TaskAbortedError) {
+        const text = `the request to ${this.name} was broken off`;
+        throw new ProviderError("provider_unreachable", text, true, { cause: error });
       }
-      throw new ProviderError(
-        "provider_unreachable",
-        `${this.name} broke off or cannot be reached: ${reasonOf(error as Error)}`,
-        true,
-        { cause: error },
-      );
-    }
-  }
-}
-
-/** What went wrong with a request, down to its cause ("fetch failed" alone says nothing), without URLs: they may hold a key. */
-function reasonOf({ message, cause }: Error): string {
-  const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-  return reason.replace(/https?:\/\/\S+?(?=[)']?:?(?:\s|$))/g, "a URL");
-}
-
-function requestHeaders(validators: FeedValidators): Headers {
-  const headers = new Headers({ accept: "application/xml, text/xml" });
-  if (validators.etag !== null) headers.set("if-none-match", validators.etag);
-  if (validators.lastModified !== null) headers.set("if-modified-since", validators.lastModified);
-  return headers;
-}
-
-/** Counts the bytes of a body, and stops it where it is larger than it may be. */
-class BoundedBody {
-  bytes = 0;
-  readonly #bytesMax: number;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  async *read(response: Response): AsyncGenerator<Uint8Array> {
-    // fetch decompresses, and leaves the header of what came over the wire.
-    const compressed = response.headers.has("content-encoding")
-      ? Number(response.headers.get("content-length") ?? NaN)
-      : NaN;
-    const bombBytes = Math.max(COMPRESSION_FREE_BYTES, compressed * COMPRESSION_RATIO_MAX);
-    const turns = new Turns();
-    for await (const chunk of response.body ?? []) {
-      await turns.share();
-      this.bytes += chunk.length;
-      if (this.bytes > this.#bytesMax) {
-        throw new FeedError(
-          "feed_too_large",
-          `the feed is over ${this.#bytesMax} bytes (PROVIDER_MAX_BYTES)`,
-        );
-      }
-      if (this.bytes > bombBytes) {
-        throw new FeedError(
-          "feed_too_large",
-          `${compressed} compressed bytes became over ${bombBytes}: a compression bomb`,
-        );
-      }
-      yield chunk;
+      // The thread came to nothing before it began: nothing has gone to the sink.
+      if (!(error instanceof WorkerStartError)) throw error;
+      this.#pool = null;
+      this.#options.onThreadFailed?.(error);
+      return await this.#readHere(validators, sink, signal);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { PollLog, PollRecord } from "../store/port.ts";
+import { PoolFullError } from "../workers/errors.ts";
 import { HttpError } from "./http_error.ts";
-import { ADMIN_LIST_MAX, PROFILE_SECONDS_MAX } from "./limits.ts";
+import { ADMIN_LIST_MAX, OVERLOAD_RETRY_SECONDS, PROFILE_SECONDS_MAX } from "./limits.ts";
 import { takeProfile } from "./profile.ts";
 import { wholeNumber } from "./query.ts";
 import { bodyReply, jsonReply } from "./reply.ts";
@@ -11,7 +12,7 @@ import { ERROR } from "./schemas.ts";
 /** What the admin routes show and do. */
 export interface AdminServices {
   pollLog: PollLog;
-  /** Polls every provider now; joins the polls under way. */
+  /** Polls every provider now; joins the polls under way. Rejects with a PoolFullError where one would wait too long. */
   poll: () => Promise<PollRecord[]>;
   /** The Prometheus text. */
   metrics: () => Promise<{ contentType: string; text: string }>;
@@ -100,10 +101,11 @@ export function adminRoutes(services: AdminServices, options: AdminOptions): Rou
       replies: {
         200: { description: "What came of it.", schema: { type: "object" } },
         401: { description: "The token is missing or wrong.", schema: ERROR },
+        503: { description: "Too many polls wait for a thread.", schema: ERROR },
       },
       isUnbounded: true,
       handle: async () => {
-        const polls = await poll();
+        const polls = await poll().catch(refuseOverload);
         return jsonReply({ data: { polls: polls.map(describePoll) }, error: null }, noStore);
       },
     }),
@@ -158,6 +160,14 @@ function guarded(definition: Route, { prefix, token, isReadProtected }: AdminOpt
       return definition.handle(request);
     },
   };
+}
+
+/** Tells whoever would wait on a full pool to come back later. */
+function refuseOverload(error: unknown): never {
+  if (!(error instanceof PoolFullError)) throw error;
+  throw new HttpError(503, "service_overloaded", error.message, {
+    headers: { "retry-after": String(OVERLOAD_RETRY_SECONDS) },
+  });
 }
 
 /** Equal lengths, so that the comparison takes the same time whatever is given. */

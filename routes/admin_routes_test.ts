@@ -5,6 +5,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
+import { PoolFullError } from "../workers/mod.ts";
 import { planOf, TestApp } from "./test_app.ts";
 
 const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
@@ -168,4 +169,15 @@ Deno.test("a profile ends early when its client leaves, and the next can be take
   for (const bad of ["seconds=0", "seconds=61", "seconds=x"]) {
     assertEquals((await app.admin(`/profile?${bad}`, { method: "POST" })).status, 400, bad);
   }
+});
+
+Deno.test("a poll that would wait on a full pool is 503 service_overloaded, and says when to come back", async () => {
+  const full = new PoolFullError("parse", 4, 16);
+  await using app = await TestApp.open({ poll: () => Promise.reject(full) });
+  const response = await app.admin("/poll", { method: "POST" });
+  assertEquals([response.status, response.headers.get("retry-after")], [503, "5"]);
+  const { data, error } = await response.json();
+  assertEquals([data, error], [null, { code: "service_overloaded", message: full.message }]);
+  await using failing = await TestApp.open({ poll: () => Promise.reject(new Error("another")) });
+  assertEquals((await failing.admin("/poll", { method: "POST" })).status, 500);
 });

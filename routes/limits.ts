@@ -22,3 +22,5 @@ export const STREAM_HEARTBEAT_MS = 15_000;
 export const PROFILE_SECONDS_MAX = 60;
 /** Polls or rejected plans in one answer of the admin routes; a larger `limit` gets 400. */
 export const ADMIN_LIST_MAX = 1_000;
+/** Seconds after which a request that found a full pool should be sent again. */
+export const OVERLOAD_RETRY_SECONDS = 5;

@@ -23,6 +23,8 @@ export interface TestAppOptions {
   /** Routes beside those of the service. */
   routes?: readonly Route[];
   checks?: () => Check[];
+  /** What POST /poll does in place of a poll that lists nothing. */
+  poll?: () => Promise<PollRecord[]>;
   admin?: { prefix?: string; token?: string; isReadProtected?: boolean };
   /** True to begin without an edition, as a service does that is still loading. */
   isEmpty?: boolean;
@@ -61,7 +63,7 @@ export class TestApp implements AsyncDisposable {
     this.publicRoutes = [...routes, ...documentRoutes(info, routes)];
     this.adminRoutes = adminRoutes({
       pollLog: store,
-      poll: async () => [await this.publish([])],
+      poll: options.poll ?? (async () => [await this.publish([])]),
       metrics: () => Promise.resolve({ contentType: "text/plain; version=0.0.4", text: "up 1\n" }),
       stats: () => ({ up: true }),
     }, {

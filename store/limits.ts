@@ -13,6 +13,8 @@ export const BATCH_BYTES_MAX = 700_000;
 export const CHUNK_TEXT_MAX = 240_000;
 /** Bytes of one block of lines that wait in memory. */
 export const LINE_BLOCK_BYTES = 262_144;
+/** Bytes that the lines of one EncodedPlans have; it is taken from half of it on, and grows for a plan that is larger. */
+export const ENCODED_BYTES = 262_144;
 /** Versions whose log is kept. A reader that fell further behind lists the events again. */
 export const LOG_VERSIONS_KEPT = 16;
 /** Times that a reader starts over because the log was trimmed under it, before it reports an error. */

@@ -25,6 +25,15 @@ export class LineBlocks implements Iterable<string> {
     this.count++;
   }
 
+  /** Adds a line that is UTF-8 already. */
+  addBytes(line: Uint8Array): void {
+    if (this.#used + line.length + 1 > this.#block.length) this.#next(line.length + 1);
+    this.#block.set(line, this.#used);
+    this.#used += line.length;
+    this.#block[this.#used++] = NEWLINE;
+    this.count++;
+  }
+
   /** The lines in the order in which they were added. */
   *[Symbol.iterator](): Generator<string> {
     for (const block of this.#blocks) yield* linesOf(block);

@@ -74,6 +74,20 @@ export interface PollReport {
 }
 
 /**
+ * Plans that another thread has encoded already: the store has only to look at them. All of it is the receiver's.
+ */
+export interface EncodedPlans {
+  /** The key of each plan, see `planKey`. */
+  keys: string[];
+  /** A hash of each plan's line. */
+  hashes: BigUint64Array<ArrayBuffer>;
+  /** The lines, see `encodePlan`, as UTF-8, one behind the other. */
+  lines: Uint8Array<ArrayBuffer>;
+  /** Where in `lines` each ends. */
+  ends: Uint32Array<ArrayBuffer>;
+}
+
+/**
  * One poll as a unit of work. Plans are observed one by one; nothing is visible, or even written, until
  * {@linkcode PollTransaction.commit}, and then all of it is, as one version. Exactly one of commit and conclude
  * ends it.
@@ -83,6 +97,8 @@ export interface PollTransaction {
   readonly validators: FeedValidators;
   /** Takes a plan that the feed lists. The last of several with one key counts. */
   observe(plan: Plan): void;
+  /** The same for many plans, encoded by the store's `PlanEncoder`. */
+  observeEncoded(plans: EncodedPlans): void;
   /** Takes a plan that is set aside. */
   reject(rejection: Rejection): void;
   /**

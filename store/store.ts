@@ -122,6 +122,7 @@ export class Store implements PollStore, FollowableStore, PollLog, AsyncDisposab
       return {
         validators: poll.validators,
         observe: poll.observe,
+        observeEncoded: poll.observeEncoded,
         reject: poll.reject,
         commit: (report, validators) => this.#guarded(() => poll.commit(report, validators)),
         conclude: (outcome, report) => this.#guarded(() => poll.conclude(outcome, report)),

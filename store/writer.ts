@@ -1,4 +1,3 @@
-import xxhash from "xxhash-wasm";
 import {
   decodeEvent,
   decodePlan,
@@ -21,8 +20,10 @@ import { retrying, StoreError } from "./kv.ts";
 import { LOG_VERSIONS_KEPT, POLLS_KEPT, REJECTIONS_KEPT } from "./limits.ts";
 import { LineBlocks } from "./line_blocks.ts";
 import { byteLinesOfChunk, LogChunks } from "./log_chunks.ts";
+import { hashLine } from "./plan_encoder.ts";
 import { PlanIndex } from "./plan_index.ts";
 import type {
+  EncodedPlans,
   FeedValidators,
   PollRecord,
   PollReport,
@@ -31,8 +32,6 @@ import type {
 } from "./port.ts";
 import { listEvents, readVersionLog } from "./reader.ts";
 import { decodeValue, encodeBytes, fitsValue } from "./value_codec.ts";
-
-const { h64 } = await xxhash();
 
 /** Keys of one `getMany`. */
 const GET_MANY_KEYS = 10;
@@ -114,7 +113,7 @@ export class Writer {
       await turns.share();
       const event = decodeEvent(text);
       const provider = event.lastSeen === null ? event.provider : null;
-      this.#index.set(planKey(event.plan), h64(encodePlan(event.plan)), provider);
+      this.#index.set(planKey(event.plan), hashLine(encodePlan(event.plan)), provider);
     }
     for await (const { key } of this.#kv.list({ prefix: keys.polls }, { batchSize: 500 })) {
       this.#pollKeys.push(key);
@@ -138,6 +137,7 @@ export class Writer {
     return {
       validators: stored.value ?? { etag: null, lastModified: null },
       observe: (plan) => observer.observe(plan),
+      observeEncoded: (plans) => observer.observeEncoded(plans),
       reject: (rejection) => observer.reject(rejection),
       commit: (report, validators) =>
         this.#enqueue(() => this.#commit(provider, observer, report, validators)),
@@ -199,7 +199,7 @@ export class Writer {
         }
         log.add(line);
         previous === null ? added++ : changed++;
-        this.#index.set(planKey(plans[i]), h64(encodePlan(plans[i])), provider);
+        this.#index.set(planKey(plans[i]), hashLine(encodePlan(plans[i])), provider);
       }
     }
     const vanished = isEmpty ? [] : observer.vanished();
@@ -427,10 +427,25 @@ class PollObserver {
   }
 
   observe(plan: Plan): void {
-    this.plans++;
     const key = planKey(plan);
     const text = encodePlan(plan);
-    const hash = h64(text);
+    if (this.#differs(key, hashLine(text))) {
+      this.#lines.add(text);
+      this.#pending.set(key, this.#lines.count);
+    }
+  }
+
+  observeEncoded({ keys, hashes, lines, ends }: EncodedPlans): void {
+    for (let i = 0; i < keys.length; i++) {
+      if (!this.#differs(keys[i], hashes[i])) continue;
+      this.#lines.addBytes(lines.subarray(i === 0 ? 0 : ends[i - 1], ends[i]));
+      this.#pending.set(keys[i], this.#lines.count);
+    }
+  }
+
+  /** Whether a plan that the feed lists is another than the stored one. */
+  #differs(key: string, hash: bigint): boolean {
+    this.plans++;
     const row = this.#index.rowOf(key);
     if (row !== undefined && row < this.#seen.length) {
       if (this.#seen[row] === 1) this.duplicates++;
@@ -441,13 +456,12 @@ class PollObserver {
       ) {
         // An earlier line of this feed may have differed.
         this.#pending.delete(key);
-        return;
+        return false;
       }
     } else if (this.#pending.has(key)) {
       this.duplicates++;
     }
-    this.#lines.add(text);
-    this.#pending.set(key, this.#lines.count);
+    return true;
   }
 
   reject(rejection: Rejection): void {

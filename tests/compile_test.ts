@@ -22,8 +22,10 @@ Deno.test("the binary embeds the whole program as one bundle, which runs without
   const listing = await deno(args, { DENORT_BIN: "/bin/true" });
   assertStringIncludes(listing, "Embedded Files");
   assertStringIncludes(listing, ".deno_compile_bundle_");
-  // The builder's thread has a module of its own, which a bundle does not take in.
-  assertStringIncludes(listing, "catalogue_worker.ts");
+  // Threads have modules of their own, which a bundle does not take in.
+  for (const module of ["catalogue_worker.ts", "feed_worker.ts", "listener_worker.ts"]) {
+    assertStringIncludes(listing, module);
+  }
 
   await deno(["bundle", "--output", `${folder}/main.js`, "main.ts"]);
   await using service = new Deno.Command(Deno.execPath(), {

@@ -142,3 +142,24 @@ Deno.test("POLL_INTERVAL polls by itself", async () => {
   server.xml = feed([event("1", "came by itself")]);
   await eventually(async () => (await titles(service)).length === 1, "the event");
 });
+
+Deno.test("POST /poll is 503 at once where a provider would wait behind too many others", async () => {
+  await using slow = new FeedServer();
+  slow.respond = () => slow.hang();
+  // Four are read at once and sixteen wait.
+  const urls = Array.from({ length: 21 }, (_, n) => `${slow.url}/${n}`);
+  await using service = await Service.start({
+    settings: { PROVIDER_URL: urls.join(","), PROVIDER_TIMEOUT: "60s" },
+  });
+  const queued = async () =>
+    (await (await fetch(`${service.adminUrl}/stats`)).json()).data.worker_pool_queue_depth;
+  await eventually(async () => (await queued()).parse === 16, "a full queue");
+  const response = await adminPost({ adminUrl: service.adminUrl!, adminToken: null }, "/poll");
+  assertEquals([response.status, response.headers.get("retry-after")], [503, "5"]);
+  const { error } = await response.json();
+  assertEquals(error.code, "service_overloaded");
+  assertStringIncludes(error.message, "the parse pool is full: 4 tasks run and 16 wait");
+  assertEquals((await queued()).build, 0);
+  await eventually(() => Promise.resolve(slow.requests.length === 4), "the four requests");
+  assertEquals((await fetch(`${service.url}/search`)).status, 200);
+});

@@ -5,10 +5,11 @@ const root = new URL("..", import.meta.url);
 /** Who may import whom (DESIGN.md, "Rooms"): a file where only one is allowed. */
 const ALLOWED: Record<string, readonly string[]> = {
   domain: [],
-  poller: ["domain", "store/port.ts", "event_loop.ts"],
+  poller: ["domain", "store/port.ts", "store/plan_encoder.ts", "workers", "event_loop.ts"],
   store: ["domain", "event_loop.ts"],
   catalogue: ["domain", "event_loop.ts"],
-  routes: ["domain", "catalogue", "store/port.ts"],
+  routes: ["domain", "catalogue", "store/port.ts", "workers"],
+  workers: [],
   native: [],
   transports: ["domain", "catalogue", "routes", "native", "limits"],
   limits: ["telemetry"],
