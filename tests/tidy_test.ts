@@ -11,6 +11,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   routes: ["domain", "catalogue", "store/port.ts"],
   native: [],
   transports: ["domain", "catalogue", "routes", "native"],
+  limits: ["telemetry"],
   telemetry: [],
   demo: [],
 };
