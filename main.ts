@@ -193,7 +193,7 @@ async function run(): Promise<void> {
     }),
     scaling: () => overload.read(),
     connections: () => overload.connections,
-    queues: () => ({}),
+    queues: queueDepths,
   });
   for (const name of names) metrics.breakerState.set({ provider: name }, 0);
 

@@ -1,8 +1,11 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { AdaptiveLimiter, type LimiterReport } from "./adaptive_limiter.ts";
+import { Metrics } from "../telemetry/mod.ts";
 import { createLimit } from "./limit_algorithms.ts";
 import { REPORTS_KEPT } from "./limits.ts";
 import type { CumulativeReading } from "./measurement.ts";
+import { readMetrics } from "./metrics_reading.ts";
+import { testMetricSources } from "./testing/metric_sources.ts";
 
 /** A service that is counted by hand: 800 connections, 1,000 answers a period of a second, each in 50 µs. */
 class CountedService {
@@ -193,6 +196,56 @@ Deno.test("it runs by itself until it is stopped, through failures too", async (
   assertEquals(limiter.reports.filter(({ kind }) => kind === "failure").length, 3);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assertEquals(limiter.reports.length, reports);
+});
+
+Deno.test("beside a service it moves the limit by what /metrics says, and survives that being away", async () => {
+  const metrics = new Metrics(["/search"], testMetricSources({ connections: 800 }));
+  const listener = {
+    connectionsTotal: 0,
+    connectionsActive: 800,
+    bytesReceived: 0,
+    bytesSent: 0,
+    fastRoutes: [],
+    refused: [],
+  };
+  metrics.http.addListener(() => listener);
+  const handler = async () => {
+    // What came in since the last scrape: a queue of 100 ms.
+    for (let i = 0; i < 1_000; i++) metrics.http.observe(0, "GET", 200, 0.1, 10);
+    return new Response(await metrics.registry.metrics());
+  };
+  const serve = (port: number) =>
+    Deno.serve({ port, hostname: "127.0.0.1", onListen: () => {} }, handler);
+  let server = serve(0);
+  const { port } = server.addr;
+  const { options, tiers } = parts();
+  const limiter = new AdaptiveLimiter({
+    ...options,
+    periodMs: 2_000,
+    read: async (signal) => ({
+      ...await readMetrics({ url: `http://127.0.0.1:${port}/metrics` }, signal),
+      // A clock of its own: the test takes no two seconds a period.
+      atMs: metrics.http.requests,
+    }),
+  });
+  await limiter.step();
+  for (let period = 0; period < 2; period++) {
+    await limiter.step();
+    await limiter.step();
+  }
+  const moved = limiter.reports.at(-1);
+  assert(moved?.kind === "decision");
+  assert(moved.measurement.latencyNs! > 99e6 && moved.measurement.latencyNs! < 101e6);
+  assertEquals([moved.decision.state, moved.limit < 800], ["shrinking", true]);
+  await server.shutdown();
+  const away = await limiter.step();
+  assert(away.kind === "failure");
+  assertMatch(away.error, new RegExp(`^http://127.0.0.1:${port}/metrics: .+`));
+  server = serve(port);
+  const back = await limiter.step();
+  assertEquals([back.kind, tiers.applied.at(-1)], ["begun", moved.limit]);
+  await server.shutdown();
+  metrics.stop();
 });
 
 Deno.test("stopping does not wait for a reading that hangs", async () => {

@@ -33,18 +33,18 @@ const GRADIENT_MIN = 0.5;
 const CEILING_NEAR = 0.95;
 /** How far a probe goes beyond the limit, as a share of it. */
 const PROBE = 0.1;
-/** Share of connections that must be in the service for fewer of them to be able to do as well. */
-const INSIDE_MIN = 0.1;
+/** How far it goes where there is some queue: far enough to tell whether it is one. */
+const PROBE_IN_QUEUE = 0.2;
 /** How far it goes at the minimum, where only a large difference tells. */
 const PROBE_GROWTH_AT_MINIMUM = 0.6;
 /** Periods that a limit stays before it moves on by itself. */
 const SETTLE_PERIODS = 2;
 /** Share of its worth (throughput in proportion to connections) that a change has to bring or may cost. */
 const WORTH_MIN = 0.25;
-/** Share of throughput that a growth must not cost, whatever latency says: not every wait can be seen from inside. */
-const LOSS = 0.2;
 /** Connections must have changed by this factor before their latencies are compared. */
 const COMPARED_CONNECTIONS = 1.5;
+/** The same where throughput is compared too. */
+const COMPARED_BOTH = 1.2;
 /** Latencies that differ by less than this factor count as the same. */
 const SAME_LATENCY = 1.15;
 
@@ -85,18 +85,18 @@ interface Trial extends Before {
  * **Floor.** A batch of n requests of 5 µs keeps each of them for n times 5 µs, which is harmless below about 1 ms. The
  * floor therefore begins at `harmlessLatencyNs` and is never less. It is a minimum, not an average: averages learn a
  * queue that lasts and drift with it. It falls to any lower latency at once and rises on evidence only: when
- * connections changed by half and latency did not change with them, latency is the service's own (a slower machine,
- * other requests), and the floor becomes that, up to `floorMaxNs`. Shrinking is the probe that BBR makes for its
- * round-trip time, made when there is a reason for it.
+ * connections changed by half (or by a fifth, and throughput with them) and latency did not change, latency is the
+ * service's own (a slower machine, other requests), and the floor becomes that, up to `floorMaxNs`. Shrinking is the
+ * probe that BBR makes for its round-trip time, made when there is a reason for it.
  *
  * **Worth.** Latency that is harmless can still hide a loss: of 4 ms that a client takes for a round, 1 ms more is a
- * fifth of its requests. So each growth is judged by what came of it, and taken back at once when latency is over t F,
- * when it rose while throughput rose by less than a quarter of what the connections did, or when throughput fell by a
- * fifth.
+ * fifth of its requests; and a service does not see all that its clients wait for. So each change is judged by what came
+ * of it. A growth is taken back at once when latency is over t F, or when throughput rose by less than a quarter of
+ * what connections did. Fewer connections are kept when throughput fell by less than a quarter of what they did.
  *
  * **Ceiling.** A limit that was taken back is remembered. The limit closes in on it by halves and stays just below it.
- * After `patience` periods it probes past the ceiling; each time that the ceiling holds it waits twice as long, up to
- * `patienceMax`.
+ * After `patience` periods it probes downwards, if that was not in vain since the last change, and then past the ceiling;
+ * each time that the ceiling holds it waits twice as long, up to `patienceMax`.
  *
  * **States**, by latency R in a period with enough answers:
  *
@@ -207,22 +207,26 @@ export class GradientLimit implements Limit {
       `latency from ${ms(trial.latencyNs)} to ${ms(now.latencyNs)}`;
     if (trial.kind === "descent") {
       this.#isDownNext = false;
+      // From below a ceiling the probe upwards follows at once.
+      const isBelowCeiling = trial.latencyNs <= this.#freeNs;
       // Throughput that fell more than a quarter as much as connections was worth them.
       if (gain >= change * WORTH_MIN) {
         this.#ceiling = trial.limit;
         this.#isDownNext = true;
         return this.#stay("holding", `${came}: fewer do as well`);
       }
-      this.#patience = Math.min(this.#options.patienceMax, this.#patience * 2);
-      return this.#move(trial.limit, "growing", `${came}: back to ${trial.limit}`);
+      if (!isBelowCeiling && isServiceFree(trial, now)) return this.#raiseFloor(trial, now);
+      const decision = this.#move(trial.limit, "growing", `${came}: back to ${trial.limit}`);
+      if (isBelowCeiling) this.#settled = this.#patience - SETTLE_PERIODS;
+      else this.#patience = Math.min(this.#options.patienceMax, this.#patience * 2);
+      return decision;
     }
-    const isTooMuch = now.latencyNs > this.#mostNs || (change > 0 && gain < -LOSS) ||
-      (change > 0 && now.latencyNs > trial.latencyNs * SAME_LATENCY && gain < change * WORTH_MIN);
+    const isTooMuch = now.latencyNs > this.#mostNs ||
+      (change > 0 && gain < change * WORTH_MIN);
     this.#isDownNext = true;
     if (!isTooMuch) {
-      // Connections that did not come say nothing about the ceiling.
-      if (change <= 0) this.#ceiling = trial.ceiling;
-      else if (trial.kind === "probe") this.#patience = this.#options.patience;
+      // Connections that did not come, as within one tier of a packet filter, prove nothing: it grows on until they do.
+      if (trial.kind === "probe" && change > 0) this.#patience = this.#options.patience;
       return null;
     }
     if (trial.kind === "probe") {
@@ -295,13 +299,13 @@ export class GradientLimit implements Limit {
     }`;
     return this.#settled <= this.#patience || this.#value === this.#bounds.minimum
       ? this.#stay("holding", some)
-      : this.#descend(now, some);
+      : this.#descend(now, PROBE_IN_QUEUE, some);
   }
 
   /** Tries whether fewer connections would do as well. */
-  #descend(now: Before, why: string): LimitDecision {
+  #descend(now: Before, share: number, why: string): LimitDecision {
     this.#trial = { ...now, kind: "descent", ceiling: this.#ceiling };
-    const target = Math.min(relieved(now, this.#floorNs), now.connections * (1 - PROBE));
+    const target = Math.min(relieved(now, this.#floorNs), now.connections * (1 - share));
     return this.#move(
       Math.min(this.#value, target),
       "probing",
@@ -315,7 +319,11 @@ export class GradientLimit implements Limit {
     const free = `latency ${ms(now.latencyNs)} with ${
       Math.round(now.connections)
     } connections is free of a queue`;
-    if (limit === this.#bounds.maximum) return this.#stay("holding", `${free}, at the maximum`);
+    if (limit === this.#bounds.maximum) {
+      return this.#isDownNext && this.#settled > this.#patience
+        ? this.#descend(now, PROBE, `${free}, at the maximum`)
+        : this.#stay("holding", `${free}, at the maximum`);
+    }
     if (ceiling === null) {
       this.#trial = { ...now, kind: "growth", ceiling };
       return this.#move(limit + Math.max(1, limit * this.#options.growth), "growing", free);
@@ -327,9 +335,8 @@ export class GradientLimit implements Limit {
     }
     const below = `${free}, just below the ceiling of ${ceiling}`;
     if (this.#settled <= this.#patience) return this.#stay("holding", below);
-    return this.#isDownNext && limit > this.#bounds.minimum &&
-        inside(now) > now.connections * INSIDE_MIN
-      ? this.#descend(now, below)
+    return this.#isDownNext && limit > this.#bounds.minimum
+      ? this.#descend(now, PROBE, below)
       : this.#probe(now, PROBE, below);
   }
 
@@ -388,6 +395,14 @@ function inside({ connections, throughput, latencyNs }: Before): number {
 function relieved(now: Before, aimNs: number): number {
   const gradient = Math.min(1, Math.max(GRADIENT_MIN, aimNs / now.latencyNs));
   return Math.floor(now.connections - inside(now) * (1 - gradient));
+}
+
+/** Whether throughput fell with connections while latency stayed: then none of them had waited for another. */
+function isServiceFree(before: Before, now: Before): boolean {
+  return before.connections >= now.connections * COMPARED_BOTH &&
+    now.throughput / before.throughput - 1 <=
+      (now.connections / before.connections - 1) * (1 - WORTH_MIN) &&
+    before.latencyNs <= now.latencyNs * SAME_LATENCY;
 }
 
 /** Whether latency stayed while connections changed a lot: then it does not come from their number. */

@@ -109,6 +109,25 @@ Deno.test("fewer connections than the least limit are not blamed for latency", (
   assertEquals(limit.value, 800);
 });
 
+Deno.test("at the maximum it looks once whether fewer connections do as well", () => {
+  const limit = new GradientLimit({ maximum: 800 });
+  const gives = (connections: number) => ({
+    ...saturated(connections, 0.004),
+    latencyNs: 60_000,
+    throughput: connections * 100,
+  });
+  const limits = Array.from({ length: 100 }, () => limit.update(gives(limit.value)).limit);
+  assertEquals(limits.filter((one) => one === 720).length, 1);
+  assertEquals(limits.at(-1), 800);
+});
+
+Deno.test("a change whose period cannot be judged is taken back", () => {
+  const limit = new GradientLimit({ initial: 400 });
+  const free = { ...saturated(400, 0.004), latencyNs: 60_000 };
+  assertEquals(limit.update(free).limit, 480);
+  assertEquals(limit.update({ ...free, throughput: 0, latencyNs: null }).limit, 400);
+});
+
 Deno.test("options out of range are refused by name", () => {
   assertThrows(() => new GradientLimit({ tolerance: 1 }), RangeError, "tolerance of 1");
   assertThrows(() => new GradientLimit({ growth: Number.NaN }), RangeError, "growth of NaN");

@@ -5,6 +5,7 @@ import { Metrics } from "../telemetry/mod.ts";
 import { METRICS_BYTES_MAX } from "./limits.ts";
 import { ReadingError } from "./measurement.ts";
 import { parseMetrics, readMetrics } from "./metrics_reading.ts";
+import { testMetricSources } from "./testing/metric_sources.ts";
 
 /** A server that answers everything with one function, while a test runs. */
 function serve(handler: (request: Request) => Response | Promise<Response>) {
@@ -16,19 +17,7 @@ function serve(handler: (request: Request) => Response | Promise<Response>) {
 }
 
 Deno.test("the service's own metrics are read over HTTP, refusals left out", async () => {
-  const metrics = new Metrics(["/search", "unknown"], {
-    catalogue: () => ({ events: 1, version: 1, bytes: 1, ageSeconds: null }),
-    scaling: () =>
-      Promise.resolve({
-        connectionLimit: 500,
-        rejections: 17,
-        rejectionRate: 0,
-        saturation: 0,
-        needsScaleout: false,
-      }),
-    connections: () => 12,
-    queues: () => ({}),
-  });
+  const metrics = new Metrics(["/search", "unknown"], testMetricSources({ rejections: 17 }));
   for (let i = 0; i < 40; i++) metrics.http.observe(0, "GET", 200, 0.001, 100);
   metrics.http.observe(0, "GET", 304, 0.001, 0);
   metrics.http.observe(0, "GET", 503, 0.001, 0);

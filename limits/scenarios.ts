@@ -114,5 +114,13 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "slower: 5 ms at rest",
     hours: 24,
   },
+  {
+    ...always(flat()),
+    ...inTurn([flat(), flat(0.002)]),
+    name: "slower: 2 ms at rest",
+    hours: 24,
+  },
+  { ...always(flat()), visibleWait: 0, name: "unseen wait, flat", hours: 24 },
+  { ...always(cliff(400)), visibleWait: 0, name: "unseen wait, cliff at 400", hours: 24 },
   { ...always(cliff(400)), lifetimeSeconds: 120, name: "long-lived, cliff at 400", hours: 24 },
 ];

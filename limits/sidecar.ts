@@ -30,6 +30,8 @@ export interface SidecarOptions extends Ladder {
 const RETRY_MS = 60_000;
 /** How old the connections may be that the scaling metrics tell, in milliseconds. */
 const READING_FRESH_MS = 1_000;
+/** Routes whose durations say how busy the service is: streams and profiles take as long as they are asked to. */
+const ROUTES = ["/search"];
 
 /**
  * Runs the limiter beside a service that knows nothing of it: reads what the service measures, moves the limit in the
@@ -70,7 +72,7 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
   const signals = new ScalingSignals();
   const read = async (signal?: AbortSignal) => {
     const [reading, rejections] = await Promise.all([
-      readMetrics({ url: options.metricsUrl }, signal),
+      readMetrics({ url: options.metricsUrl, routes: ROUTES }, signal),
       filter.rejections(),
     ]);
     signals.update(

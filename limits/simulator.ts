@@ -32,6 +32,8 @@ export interface Scenario {
   noise?: number;
   /** Share of periods in which something else holds the service up: a third of its capacity, 10 ms more latency. */
   slowPeriods?: number;
+  /** Share of the time that requests wait which the service can see; all of it by default. */
+  visibleWait?: number;
   /** Moments after which a limit has to find its way again, in seconds; the start is one anyway. */
   changesAtSeconds?: readonly number[];
 }
@@ -132,7 +134,8 @@ export function simulate(
       reading.atMs += TICK_SECONDS * 1_000;
       reading.requests += flow.throughput * TICK_SECONDS;
       reading.durations += flow.throughput * TICK_SECONDS;
-      reading.durationSeconds += flow.latencySeconds * flow.throughput * TICK_SECONDS;
+      reading.durationSeconds += seenSeconds(scenario, capacity, flow) * flow.throughput *
+        TICK_SECONDS;
       reading.connections = flow.connections;
       reading.rejections += rejectionsOf(demand, flow) * TICK_SECONDS;
       measurement = window.add({ ...reading }) ?? measurement;
@@ -202,6 +205,12 @@ function flowOf(capacity: Capacity, demand: Demand, most: number, shaken: Shaken
     throughput: demand.perSecond,
     latencySeconds: base * shaken.latency,
   };
+}
+
+/** What the service itself sees of a latency. */
+function seenSeconds({ visibleWait = 1 }: Scenario, { baseSeconds }: Capacity, flow: Flow): number {
+  const waited = flow.latencySeconds - baseSeconds;
+  return waited > 0 ? baseSeconds + waited * visibleWait : flow.latencySeconds;
 }
 
 /** Clients that find no place try once a second; requests that find none are gone. */
