@@ -58,7 +58,7 @@ export interface LoadOptions {
    * that are under way then are waited for, `timeoutMs` at most.
    */
   durationMs?: number | null;
-  /** How many requests are sent, warm-up not counted. */
+  /** How many requests are sent, warm-up not counted; with `close` those count whose connection fails, too. */
   requests?: number | null;
   /** A connection for each request. */
   close?: boolean;

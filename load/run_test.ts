@@ -2,6 +2,7 @@ import { assertEquals, assertGreater, assertMatch, assertRejects, assertThrows }
 import { libc } from "../native/libc.ts";
 import { serve } from "../native/mod.ts";
 import { socketAddress } from "../native/sockets.ts";
+import { descriptorsAdded, openDescriptors } from "../native/testing/open_descriptors.ts";
 import {
   type LoadEngine,
   type LoadOptions,
@@ -557,13 +558,16 @@ test("IPv6 is spoken", async () => {
 
 test("nothing is left open when a load is over", async () => {
   using server = new RawServer(({ send }) => send(answer("")));
-  const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
   await load({ url: server.url, connections: 20, requests: 100 });
-  const before = descriptors();
+  await openDescriptors();
+  const before = await openDescriptors();
   for (let i = 0; i < 3; i++) await load({ url: server.url, connections: 20, requests: 100 });
   await until("all connections are closed", () => server.open === 0);
   // A thread goes a little after its last word.
-  await until("no descriptors are left", () => descriptors() <= before);
+  await until(
+    "no descriptors are left",
+    async () => descriptorsAdded(before, await openDescriptors()).size === 0,
+  );
 }, ["io_uring"]);
 
 test("a load that is given up while it warms up says why", async (engine) => {

@@ -24,7 +24,7 @@ export function summary(report: LoadReport): string {
   const { requests, connections, bytes, open, cpu } = report;
   const seconds = report.elapsedMs / 1_000;
   const lines: [string, string][] = [
-    ["", report.url],
+    ["target", report.url],
     [
       "load",
       [

@@ -172,6 +172,7 @@ export class UringEngine {
   #nextSweepMs = 0;
   /** Whether what happens is counted. */
   #isCounting = false;
+  #areAllGivenUp = false;
   /** No more requests are taken. */
   #isEnding = false;
   #dueAtEnd = 0;
@@ -239,9 +240,9 @@ export class UringEngine {
     const warmUntilMs = this.#nowMs + warmupMs;
     this.#begin(warmupMs > 0 ? Infinity : requests);
     this.#follow();
-    while (this.#nowMs < warmUntilMs && this.#ended === null) this.#turn();
+    while (this.#nowMs < warmUntilMs && this.#ended === null && !this.#isEnding) this.#turn();
     // One that ends while it warms up reports why.
-    if (warmupMs > 0 && this.#ended === null) this.#begin(requests);
+    if (warmupMs > 0 && this.#ended === null && !this.#isEnding) this.#begin(requests);
     this.#isCounting = true;
     const cpuBefore = cpuTimes();
     const endMs = this.#nowMs + durationMs;
@@ -252,7 +253,11 @@ export class UringEngine {
         this.#end(Math.min(this.#nowMs, endMs));
       }
       if (this.#isEnding && this.#outstandingTotal === 0) {
-        this.#ended ??= taken >= requests ? "requests" : "duration";
+        this.#ended ??= this.#areAllGivenUp
+          ? "connections"
+          : taken >= requests
+          ? "requests"
+          : "duration";
       }
     }
     if (!this.#isEnding) this.#end(this.#nowMs);
@@ -736,8 +741,11 @@ export class UringEngine {
       this.#nextSweepMs = this.#nowMs + SWEEP_MS;
       this.#sweep();
     }
-    // All were given up: nothing will ever come.
-    if (this.#givenUp > 0 && this.#givenUp === this.#wanted) this.#ended ??= "connections";
+    // All were given up: what those that were not wanted any more have under way is all that comes.
+    if (!this.#isEnding && this.#givenUp > 0 && this.#givenUp === this.#wanted) {
+      this.#areAllGivenUp = true;
+      this.#end(this.#nowMs);
+    }
     if (this.#isCounting && this.#ended === null) this.#recorder.tick(this.#nowMs, this.#backlog());
   }
 

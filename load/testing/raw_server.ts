@@ -124,10 +124,13 @@ export function closedPort(): number {
 /**
  * Waits until something holds.
  *
- * @throws {Error} If it does not within ten seconds
+ * @throws {Error} If it does not within about ten seconds
  */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+): Promise<void> {
+  for (let tries = 0; !(await holds()); tries++) {
     if (tries === 1_000) throw new Error(`never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
