@@ -30,6 +30,7 @@ for (const transport of ["uring", "epoll", "deno"] as const) {
       port: 0,
       threads: 1,
       connectionsMax: 100,
+      connectionLimit: Infinity,
       headerTimeoutMs: 60_000,
       idleTimeoutMs: 60_000,
       bodyTimeoutMs: REQUEST_TIMEOUT_MS,
@@ -37,7 +38,13 @@ for (const transport of ["uring", "epoll", "deno"] as const) {
       bodyBytesMax: 10_000,
       durationBounds: [0.001],
       module: new URL("../listener_worker.ts", import.meta.url),
-      data: { version: "test", startedAt: 0, logRequests: 0, slowRequestMs: 60_000 },
+      data: {
+        version: "test",
+        startedAt: 0,
+        logRequests: 0,
+        slowRequestMs: 60_000,
+        rateLimit: null,
+      },
       handler: async (request) =>
         request.method === "POST" ? new Response(await request.text()) : await app(request),
       onLogged: () => {},
