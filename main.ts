@@ -267,7 +267,8 @@ async function run(): Promise<void> {
       hostname: settings.adminHost,
       port: settings.adminPort,
       handler: createApp({
-        routes: admin,
+        // Probes are answered here whatever the limits of the public port refuse.
+        routes: [...admin, healthRoute(VERSION, STARTED_AT), readyRoute(checks)],
         requestTimeoutMs: settings.requestTimeoutMs,
         onAnswered: logFailure,
       }),

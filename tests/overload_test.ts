@@ -60,6 +60,9 @@ for (const { transport, problem } of TRANSPORTS) {
         status: "fail",
         detail: "5 of 5 connections",
       });
+      // Probes are answered all the same, on the admin port.
+      assertEquals((await fetch(`${service.adminUrl}/health`)).status, 200);
+      assertEquals((await fetch(`${service.adminUrl}/ready`)).status, 503);
       await eventually(
         async () => await metric(service, "http_scaling_rejections_total") === 3,
         "three rejections are counted",
