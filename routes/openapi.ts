@@ -68,7 +68,8 @@ function operation(route: Route) {
         }]),
       ),
       default: {
-        description: "Any error.",
+        description:
+          "Any error: 429 over a rate, 503 over capacity, both with Retry-After, and what else goes wrong.",
         content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
       },
     },
