@@ -172,6 +172,7 @@ async function run(): Promise<void> {
           : new Date(catalogue.sightings[name]).toISOString(),
       })),
       streams: feed.subscribers,
+      overload: overload.stats(),
       worker_pool_queue_depth: queueDepths(),
       memory: Deno.memoryUsage(),
     }),

@@ -27,6 +27,7 @@ import {
 
 /** A way to keep a limit of connections. */
 interface Enforcement {
+  readonly mode: Settings["shed"];
   /** @returns The limit in force */
   apply(limit: number): Promise<number>;
   /** Connections refused since the start. */
@@ -38,6 +39,8 @@ interface Enforcement {
 const LOOK_MS = 2_000;
 /** How long a look is good for: a scrape reads five metrics of it. */
 const LOOK_FRESH_MS = 250;
+/** Decisions of the limiter that /stats shows, the last ones. */
+const DECISIONS_SHOWN = 20;
 /** Statuses of requests that were refused for want of room: they are none of those that were served. */
 const REFUSALS = [429, 503];
 
@@ -151,6 +154,23 @@ export class Overload {
     return { connectionLimit, rejections, rejectionRate, saturation, needsScaleout };
   }
 
+  /** A picture of it for /stats, as of the last look. */
+  stats(): Record<string, unknown> {
+    const { rejections, rejectionRate, saturation, needsScaleout } = this.#signals;
+    return {
+      shed: this.#enforcement?.mode ?? "none",
+      connection_limit: this.#limit,
+      rejections,
+      rejection_rate: rejectionRate,
+      saturation,
+      needs_scaleout: needsScaleout,
+      decisions: this.#limiter?.reports.slice(-DECISIONS_SHOWN).map((report) => ({
+        at: new Date(report.at).toISOString(),
+        text: limiterLine(report).message,
+      })) ?? null,
+    };
+  }
+
   /** Ends it; rules in the packet filter go with it. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
@@ -208,6 +228,7 @@ export class Overload {
     // What cannot be read for a moment is what it was.
     let rejections = 0;
     return {
+      mode: "kernel",
       apply: (limit) => filter.apply(limit),
       rejections: async () => {
         rejections = await filter.rejections().catch(() => rejections);
@@ -265,6 +286,7 @@ export class Overload {
   #inApp(): Enforcement {
     const native = this.#native, connections = this.#denoConnections;
     return {
+      mode: "app",
       apply: (limit) => {
         native?.setConnectionLimit(limit);
         if (connections !== null) connections.limit = limit;
@@ -278,6 +300,7 @@ export class Overload {
 }
 
 const NO_ENFORCEMENT: Enforcement = {
+  mode: "none",
   apply: (limit) => Promise.resolve(limit),
   rejections: () => Promise.resolve(0),
   close: () => Promise.resolve(),

@@ -99,6 +99,37 @@ for (const { transport, problem } of TRANSPORTS) {
     },
   );
 
+  test(
+    "CONNECTION_LIMIT=auto decides period by period, and says why in log, metrics and /stats",
+    {
+      SHED: "app",
+      CONNECTION_LIMIT: "auto",
+      CONNECTION_LIMIT_MINIMUM: "2",
+      CONNECTION_LIMIT_MAXIMUM: "4",
+      LIMIT_PERIOD: "200ms",
+      LOG_LEVEL: "debug",
+    },
+    async (service) => {
+      const { message } = await service.line(
+        ({ message }) => message.startsWith("The connection limit stays"),
+        "a decision",
+      );
+      assertMatch(message, /^The connection limit stays 4, unused: nothing was answered$/);
+      assert(await metric(service, "connection_limiter_limit") === 4);
+      const { data } = await (await fetch(`${service.adminUrl}/stats`)).json();
+      assertEquals([data.overload.shed, data.overload.connection_limit], ["app", 4]);
+      assertMatch(data.overload.decisions.at(-1).text, /^The connection limit /);
+      // The bounds hold from the first connection on.
+      using connections = new DisposableStack();
+      const statuses: number[] = [];
+      for (let n = 0; n < 6; n++) {
+        const connection = connections.use(await RawConnection.open(service.url));
+        statuses.push((await connection.request("GET", "/search")).status);
+      }
+      assertEquals(statuses, [200, 200, 200, 200, 503, 503]);
+    },
+  );
+
   // A token a second: what is refused here would be let through only on a machine that takes so long.
   test(
     "RATE_LIMIT_PER_CLIENT answers 429 with when to come again, and keeps clients apart",
