@@ -16,6 +16,11 @@ import { adapter, asSent, targets } from "./testing/monitoring.ts";
 
 const root = fileURLToPath(ROOT);
 const POD = "marquee-1";
+/** Root with NET_ADMIN and no way to more, as the limiter's securityContext says. */
+const AS_IN_POD = [
+  ...["setpriv", "--no-new-privs", "--bounding-set=-all,+net_admin"],
+  "--inh-caps=-all,+net_admin",
+];
 /** The longest that the parts may take to start and to be scraped, in milliseconds. */
 const WAIT_MS_MAX = 60_000;
 /** Metrics of a limit that is moved, of which a service with a fixed limit has none. */
@@ -54,7 +59,10 @@ for (const { components, keeper, compose } of variants) {
         const own = limiter.env.map(({ name, value }: Document) => [name, value]);
         stack.start(
           "limiter",
-          [Deno.execPath(), ...[...limiter.command.slice(1), ...limiter.args].map(stack.path)],
+          [
+            ...AS_IN_POD,
+            ...[Deno.execPath(), ...limiter.command.slice(1), ...limiter.args].map(stack.path),
+          ],
           { ...imageEnvironment, ...settings, ...Object.fromEntries(own), LIMIT_PERIOD: "1s" },
         );
       }
