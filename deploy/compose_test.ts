@@ -5,8 +5,10 @@ import { type Document, documents, FOLDER, seconds } from "./testing/documents.t
 import { assertSettings } from "./testing/settings.ts";
 
 const [compose] = await documents("compose/compose.yaml");
+const [withLimiter] = await documents("compose/compose.limiter.yaml");
 const services: Record<string, Document> = compose.services;
-const { marquee, limiter } = services;
+const { marquee } = services;
+const { limiter } = withLimiter.services;
 
 // The package's schema names its draft and itself in a way that no draft has; its references do without.
 const schema = JSON.parse(
@@ -15,11 +17,13 @@ const schema = JSON.parse(
 );
 const validate = new Ajv({ strict: false, logger: false, validateFormats: false }).compile(schema);
 
-Deno.test("the compose file is one that the Compose specification takes", () => {
+Deno.test("the compose files are ones that the Compose specification takes", () => {
   // It is older than the name of a project.
   const { name, ...rest } = compose;
   assertEquals(name, "marquee");
   validate(rest);
+  assertEquals(validate.errors ?? [], []);
+  validate(withLimiter);
   assertEquals(validate.errors ?? [], []);
   assert(!validate({ services: { marquee: { ...marquee, volume: [] } } }), "it is strict");
 });
@@ -34,15 +38,22 @@ Deno.test("only this machine reaches the ports, and every file that is mounted i
   }
 });
 
-Deno.test("the settings are ones that Marquee takes, and there is time to shut down", () => {
-  const defaults = Object.fromEntries(
-    Object.entries(marquee.environment as Record<string, string>).map(([name, value]) => {
-      const match = /^\$\{(\w+):-(.*)\}$/.exec(value)!;
-      assertEquals(match[1], name);
-      return [name, match[2]];
+/** An environment in which none of its variables is given from outside. */
+function defaultsOf(environment: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => {
+      const match = /^\$\{(\w+):-(.*)\}$/.exec(value);
+      assertEquals(match?.[1] ?? name, name);
+      return [name, match?.[2] ?? value];
     }),
   );
-  assertSettings(defaults);
+}
+
+Deno.test("the settings are ones that Marquee takes, and there is time to shut down", () => {
+  const environment = defaultsOf(marquee.environment);
+  assertSettings(environment);
+  assertSettings({ ...environment, ...withLimiter.services.marquee.environment });
+  assertSettings({ SHED: "app", ...defaultsOf(limiter.environment) });
   // SHUTDOWN_TIMEOUT is its default, 30 s.
   assert(seconds(marquee.stop_grace_period) >= 35);
 });
@@ -56,4 +67,7 @@ Deno.test("no container has a capability but the limiter, which runs as it does 
   const [sidecar] = deployment.spec.template.spec.initContainers;
   assertEquals([limiter.entrypoint, limiter.command], [sidecar.command, sidecar.args]);
   assertEquals(limiter.network_mode, "service:marquee");
+  // One of them refuses connections, never both.
+  assertEquals(defaultsOf(marquee.environment).SHED, "app");
+  assertEquals(withLimiter.services.marquee.environment, { SHED: "none" });
 });

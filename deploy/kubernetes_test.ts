@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Service } from "../tests/service.ts";
 import { TRANSPORTS } from "../tests/transports.ts";
+import { noKubectl, rendered } from "./testing/kustomize.ts";
+import { ROOT } from "./testing/image.ts";
 import { assertSettings } from "./testing/settings.ts";
 import {
   type Document,
@@ -40,7 +41,6 @@ function one(kind: string, name: string): Document {
   return found[0];
 }
 
-const noKubectl = await problemOf("kubectl", ["version", "--client"], "install kubectl");
 const noValidator = await problemOf(
   "python3",
   ["-c", "import kubernetes_validate"],
@@ -51,25 +51,6 @@ const noSeccomp = await problemOf(
   ["testing/under_seccomp.py", "--check"],
   "apt-get install python3-seccomp",
 );
-
-/** What kustomize makes of base with components, or of an overlay. */
-async function rendered(resource: string, components: string[] = []): Promise<string> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const path = (name: string) =>
-      relative(folder, fileURLToPath(new URL(`kubernetes/${name}`, FOLDER)));
-    const kustomization = {
-      resources: [path(resource)],
-      components: components.map((name) => path(`components/${name}`)),
-    };
-    await Deno.writeTextFile(`${folder}/kustomization.yaml`, JSON.stringify(kustomization));
-    const { isGood, output } = await run("kubectl", "kustomize", folder);
-    assert(isGood, output);
-    return output;
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** What the schemas of a Kubernetes release say: a line for each resource. */
 async function validated(manifests: string, version: string): Promise<string[]> {
@@ -136,7 +117,8 @@ testUnless(
 testUnless(noKubectl, "without the limiter the restricted standard is enforced", async () => {
   const manifests = await rendered("base", ["no-limiter"]);
   assertStringIncludes(manifests, "pod-security.kubernetes.io/enforce: restricted");
-  assert(!/NET_ADMIN|limiter|runAsUser: 0/.test(manifests), manifests);
+  assert(!/NET_ADMIN|name: limiter|marquee\/limiter|runAsUser: 0/.test(manifests), manifests);
+  assertStringIncludes(manifests, "SHED: app");
 });
 
 Deno.test("the kustomization names every manifest beside it", async () => {
@@ -153,7 +135,8 @@ Deno.test("every selector finds pods, and every port is one that they have", () 
   const workloads = [...all("Deployment"), ...all("StatefulSet")];
   const templates: Document[] = workloads.map(({ spec }) => spec.template);
   const portsOf = (template: Document) =>
-    template.spec.containers.flatMap((container: Document) => container.ports);
+    [...template.spec.containers, ...template.spec.initContainers ?? []]
+      .flatMap((container: Document) => container.ports);
   const find = (labels: Record<string, string>, what: string): Document => {
     const found = templates.filter(({ metadata }) =>
       Object.entries(labels).every(([name, value]) => metadata.labels[name] === value)
@@ -259,25 +242,37 @@ Deno.test("no container has a capability but the limiter, which has NET_ADMIN an
   }
 });
 
-Deno.test("the limiter reads the admin port and guards the public one", () => {
+Deno.test("the limiter takes the settings, and guards the public port where the service does not", async () => {
+  assertEquals(settings.SHED, "none");
+  assertEquals(settings.CONNECTION_LIMIT, settings.CONNECTION_LIMIT_MAXIMUM);
+  assertEquals(limiter.envFrom, container.envFrom);
+  const own = limiter.env.map(({ name, value }: Document) => [name, value]);
+  const command = limiter.args.with(-1, "print").slice(limiter.args.indexOf("limits/main.ts") + 1);
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-env", "limits/main.ts", ...command],
+    cwd: ROOT,
+    env: { ...settings, ...Object.fromEntries(own) },
+  }).output();
+  const rules = new TextDecoder().decode(stdout);
   const port = (wanted: string): number =>
     container.ports.find(({ name }: Document) => name === wanted).containerPort;
-  assertEquals(limiter.args.slice(-2), [
-    `--metrics=http://127.0.0.1:${port("admin")}/metrics`,
-    `--port=${port("http")}`,
-  ]);
+  assertStringIncludes(rules, `table inet marquee_${port("http")} {`);
+  const limits = [...rules.matchAll(/ct count over (\d+) /g)].map(([, limit]) => Number(limit));
+  assertEquals(Math.min(...limits), Number(settings.CONNECTION_LIMIT_MINIMUM));
+  assertEquals(Math.max(...limits), Number(settings.CONNECTION_LIMIT_MAXIMUM));
+  // With two the limit would jump from one end to the other.
+  assert(new Set(limits).size > 2, `${limits}`);
 });
 
-Deno.test("every probe is answered by the service, and liveness does not go by the public port", async () => {
+Deno.test("every probe is answered by the service, and takes no place of the public port", async () => {
   await using service = await Service.start();
   for (const name of ["startupProbe", "livenessProbe", "readinessProbe"]) {
     const { path, port } = container[name].httpGet;
-    const url = (port === "admin" ? service.adminUrl : service.url) + path;
-    const response = await fetch(url);
+    assertEquals(port, "admin", name);
+    const response = await fetch(service.adminUrl + path);
     await response.body?.cancel();
-    assertEquals(response.status, 200, `${name}: ${path} on the port ${port}`);
+    assertEquals(response.status, 200, `${name}: ${path}`);
   }
-  assertEquals(container.livenessProbe.httpGet.port, "admin");
 });
 
 for (const { transport, problem } of TRANSPORTS) {

@@ -18,10 +18,19 @@ export type Document = any;
  * @throws {Error} If it is not well-formed, or says a key twice
  */
 export async function documents(path: string): Promise<Document[]> {
-  const text = await Deno.readTextFile(new URL(path, FOLDER));
+  return parseDocuments(await Deno.readTextFile(new URL(path, FOLDER)), path);
+}
+
+/**
+ * The documents of a text.
+ *
+ * @param name What it is, for the message
+ * @throws {Error} If it is not well-formed, or says a key twice
+ */
+export function parseDocuments(text: string, name = "YAML"): Document[] {
   return parseAllDocuments(text).map((document) => {
     const [problem] = [...document.errors, ...document.warnings];
-    if (problem !== undefined) throw new Error(`${path}: ${problem.message}`);
+    if (problem !== undefined) throw new Error(`${name}: ${problem.message}`);
     return document.toJS();
   });
 }
