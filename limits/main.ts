@@ -64,8 +64,9 @@ try {
   if (text !== "") console.log(text);
 } catch (error) {
   const isUsage = error instanceof UsageError || error instanceof RangeError;
-  if (!isUsage && !(error instanceof PacketFilterError)) throw error;
-  console.error(error.message);
+  const isTaken = error instanceof Deno.errors.AddrInUse;
+  if (!isUsage && !isTaken && !(error instanceof PacketFilterError)) throw error;
+  console.error(isTaken ? "LIMITER_METRICS_PORT is in use: give another, or 0" : error.message);
   if (isUsage) console.error("--help lists commands and settings.");
   Deno.exit(isUsage ? 2 : 1);
 }
