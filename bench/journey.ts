@@ -20,7 +20,7 @@ import {
   type Workload,
 } from "./journey/arguments.ts";
 import type { ClientJob } from "./journey/client.ts";
-import type { ServerInputs, Variant } from "./journey/variants.ts";
+import { ANSWERS_KEPT, type ServerInputs, type Variant } from "./journey/variants.ts";
 import { MeasuredProcess } from "./measured_process.ts";
 import {
   EVENTS,
@@ -39,7 +39,7 @@ import { median } from "./statistics.ts";
 const PATHS = 50_000;
 const PATHS_CHECKED = 200;
 const WARMUP_MS = 1_000;
-const WARMUP_MS_QUICK = 100;
+const WARMUP_MS_QUICK = 300;
 /** A machine that is busy with other things is slow, not wrong. */
 const TIMEOUT_MS = 30_000;
 /** How much longer than its bound a load may take before its client counts as lost. */
@@ -107,7 +107,10 @@ async function measureJourney(asked: JourneyArguments): Promise<void> {
   const run = samples.begin("journey", {
     quick: isQuick,
     partial: isPartial,
-    settings: { events: count, paths: PATHS, requests, secondsMax, rounds, concurrencies },
+    settings: {
+      ...{ events: count, paths: PATHS, answersKept: ANSWERS_KEPT },
+      ...{ requests, secondsMax, rounds, concurrencies },
+    },
   });
   await using started = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
