@@ -39,6 +39,9 @@ Deno.test({
         const errors = reader.samples(run, { ...cell, measure: "errors" });
         assertEquals(errors?.values, [0], subject);
       }
+      const kept = { subject: "Deno.serve, cached answers, all kept", workload: "all" };
+      const hitRate = reader.samples(run, { ...kept, measure: "hit_rate" })!;
+      assert(hitRate.values[0] >= 0 && hitRate.values[0] < 100, `${hitRate.values} %`);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

@@ -23,7 +23,7 @@ const encoder = new TextEncoder();
 const JSON_HEADERS = { "content-type": "application/json" };
 
 const [variant, file, argument] = Deno.args;
-const counts = { asked: 0, kept: 0 };
+const counts = { kept: 0, asked: 0 };
 let handler: Deno.ServeHandler;
 if (variant === "kv-list") handler = listing(await storedEvents(file, argument));
 else if (variant === "cached") handler = caching(file, Number(argument));
