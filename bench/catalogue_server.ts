@@ -14,6 +14,7 @@ import { type AnsweredRequest, BODY_BYTES_MAX, createApp, searchRoute } from "..
 import { type NativeServer, openPublicServer } from "../transports/mod.ts";
 import { readSettings } from "../settings.ts";
 import { DURATION_BUCKETS, Metrics } from "../telemetry/mod.ts";
+import { inputLines } from "./input_lines.ts";
 import { CHANGE_SETS, changedEvents, rangeEvents, toLines } from "./range_events.ts";
 
 const count = Number(Deno.args[0]);
@@ -82,7 +83,7 @@ console.log(JSON.stringify({ port: opened.server.port }));
 
 let isPublishing = false;
 let publishing: Promise<void> = Promise.resolve();
-for await (const line of linesOfInput()) {
+for await (const line of inputLines()) {
   if (line === "publish") {
     isPublishing = true;
     publishing = publishUntilStopped();
@@ -117,13 +118,4 @@ async function publishUntilStopped(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve));
   }
   console.log(JSON.stringify({ version: catalogue.edition!.version, tookMs }));
-}
-
-async function* linesOfInput(): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
-  }
 }

@@ -85,7 +85,12 @@ export class MeasuredProcess implements AsyncDisposable {
 
   /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill("SIGTERM");
+    try {
+      this.#child.kill("SIGTERM");
+    } catch (error) {
+      // It has ended by itself: why, is the error to see.
+      if (!(error instanceof TypeError)) throw error;
+    }
     await this.#input.abort().catch(() => {});
     await this.#reader.cancel();
     await this.#child.status;

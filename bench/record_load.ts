@@ -14,7 +14,7 @@ export interface MeasuredLoad {
 }
 
 /** What each figure is called in the samples, and its unit. */
-const MEASURES: Record<keyof MeasuredLoad, [measure: string, unit: string]> = {
+export const MEASURES: Record<keyof MeasuredLoad, [measure: string, unit: string]> = {
   requestsPerSecond: ["requests_per_second", "requests/s"],
   cpuMicroseconds: ["cpu_us_per_request", "µs"],
   p50Ms: ["p50_ms", "ms"],
