@@ -9,6 +9,8 @@
 import type { LoadReport } from "../load/mod.ts";
 import { CONNECTIONS, PATH, PIPELINED, type Workload, WORKLOADS } from "./listener_load.ts";
 import { median } from "./statistics.ts";
+import { recordLoad } from "./record_load.ts";
+import { Samples } from "./samples.ts";
 import { checkConstant } from "./peers/checked_constant.ts";
 import { RunningPeer } from "./peers/running_peer.ts";
 import { readWrkOutput } from "./wrk.ts";
@@ -17,6 +19,7 @@ const SERVER_CORE = 0, CLIENT_CORE = 1;
 const quick = Deno.args.includes("--quick");
 const rounds = quick ? 1 : 3;
 const seconds = quick ? 1 : 3;
+const TRIES_MAX = 3;
 
 /** What one client did in one round. */
 interface Round {
@@ -49,13 +52,43 @@ for (const workload of WORKLOADS) {
   // In a full run the first round warms the server up and does not count.
   for (let round = quick ? 1 : 0; round <= rounds; round++) {
     for (const client of Object.keys(CLIENTS) as Client[]) {
-      const measured = await CLIENTS[client](workload, round === 0 ? 1 : seconds);
+      const measured = await insist(() => CLIENTS[client](workload, round === 0 ? 1 : seconds));
       if (round > 0) results[workload][client].push(measured);
     }
   }
 }
 print();
+using samples = Samples.open();
+const run = samples.begin("load", {
+  quick,
+  settings: { rounds, seconds, connections: CONNECTIONS },
+});
+for (const workload of WORKLOADS) {
+  for (const [client, subject] of [["wrk", "wrk"], ["load", "deno task load"]] as const) {
+    recordLoad(
+      run,
+      subject,
+      workload,
+      results[workload][client].map((round) => ({
+        ...round,
+        cpuMicroseconds: round.loadCpuMicroseconds,
+      })),
+    );
+  }
+}
+run.end();
 if (Deno.args.includes("--json")) console.log(JSON.stringify({ seconds, results }));
+
+/** Tries a round again that did not get to anything, as happens on a machine that is busy with others. */
+async function insist(round: () => Promise<Round>): Promise<Round> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await round();
+    } catch (error) {
+      if (tries === TRIES_MAX) throw error;
+    }
+  }
+}
 
 async function load(workload: Workload, seconds: number): Promise<Round> {
   const { stdout, cpuMs } = await timed([
