@@ -139,7 +139,11 @@ export class Overload {
     return {
       name: "capacity",
       isPassing: open === null || open < limit,
-      detail: open === null ? "connections cannot be told here" : `${open} of ${limit} connections`,
+      detail: open === null
+        ? "connections cannot be told here"
+        : limit === Infinity
+        ? `${open} connections`
+        : `${open} of ${limit} connections`,
     };
   }
 
@@ -225,13 +229,17 @@ export class Overload {
         problem: filter.timeoutsProblem,
       });
     }
-    // What cannot be read for a moment is what it was.
     let rejections = 0;
     return {
       mode: "kernel",
       apply: (limit) => filter.apply(limit),
       rejections: async () => {
-        rejections = await filter.rejections().catch(() => rejections);
+        try {
+          rejections = await filter.rejections();
+        } catch {
+          // Somebody has removed the rules, and this installs them again; what cannot be read is what it was.
+          await filter.apply(filter.limit).catch(() => {});
+        }
         return rejections;
       },
       close: () => filter.close(),

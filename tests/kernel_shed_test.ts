@@ -41,6 +41,10 @@ for (const { transport, problem } of TRANSPORTS) {
         assertEquals(await metric("http_scaling_connection_limit"), 5);
         assertEquals(await metric("http_scaling_needs_scaleout"), 1);
         assertEquals(await metric("http_connections_active"), 5);
+        // Somebody removes the rules: they come back.
+        await namespace.run("nft", ["flush ruleset"]);
+        await service.line(({ message }) => /installed again/.test(message), "the rules are back");
+        assertMatch(await namespace.run("nft", ["list tables"]), /marquee_8080/);
         // It is killed, and leaves its rules.
       }
       assertStringIncludes(await namespace.run("nft", ["list tables"]), "marquee_8080");
