@@ -181,7 +181,10 @@ export function resolveOptions(options: LoadOptions): ResolvedOptions {
     pipeline,
     paths: pathsOf(options.paths ?? [url.pathname + url.search]),
     method: options.method ?? "GET",
-    body: String.fromCharCode(...new TextEncoder().encode(options.body ?? "")),
+    body: Array.from(
+      new TextEncoder().encode(options.body ?? ""),
+      (byte) => String.fromCharCode(byte),
+    ).join(""),
     headers: headersOf(options.headers ?? {}),
     warmupMs: number("warmupMs", options.warmupMs ?? 0, 0, DURATION_MS_MAX),
     timeoutMs: number("timeoutMs", options.timeoutMs ?? 10_000, 1, TIMEOUT_MS_MAX),
