@@ -1,8 +1,8 @@
 import type { ServeHandler } from "../../native/mod.ts";
-import type { WorkerPool } from "../../workers/mod.ts";
 import { fastReply } from "./fast.ts";
 import { intensiveReply } from "./intensive.ts";
 import type { Metrics } from "./metrics.ts";
+import type { PrimesPool } from "./primes_pool.ts";
 import { ApiError, errorReply, HEALTHY, JSON_FIELDS, type Reply } from "./reply.ts";
 import { requestId } from "./request_id.ts";
 
@@ -13,7 +13,7 @@ interface Route {
 }
 
 /** Makes what answers all that the listener's threads do not. */
-export function createHandler(pool: WorkerPool<number, number>, metrics: Metrics): ServeHandler {
+export function createHandler(pool: PrimesPool, metrics: Metrics): ServeHandler {
   const routes = new Map<string, Route>([
     // The listener's threads leave chunked bodies, and those that wait for 100 Continue.
     ["/api/v1/compute/fast", {

@@ -1,10 +1,13 @@
+import { PoolClosedError, PoolFullError, TaskTimeoutError } from "../../workers/mod.ts";
+import type { PrimesPool } from "./primes_pool.ts";
 import {
-  PoolClosedError,
-  PoolFullError,
-  TaskTimeoutError,
-  type WorkerPool,
-} from "../../workers/mod.ts";
-import { ApiError, dataReply, invalidParameter, parseObject, type Reply } from "./reply.ts";
+  ApiError,
+  dataReply,
+  invalidParameter,
+  overloaded,
+  parseObject,
+  type Reply,
+} from "./reply.ts";
 
 /** Half a second of work or so. */
 const LIMIT_MAX = 5_000_000;
@@ -16,7 +19,7 @@ const LIMIT_MAX = 5_000_000;
  * @throws {ApiError} If the limit is none, or the pool does not do it
  */
 export async function intensiveReply(
-  pool: WorkerPool<number, number>,
+  pool: PrimesPool,
   body: string,
   signal: AbortSignal,
 ): Promise<Reply> {
@@ -25,14 +28,10 @@ export async function intensiveReply(
     throw invalidParameter("limit", `give a whole number from 1 to ${LIMIT_MAX}`);
   }
   try {
-    return dataReply({ limit, primes: await pool.run(limit as number, { signal }) });
+    return dataReply({ limit, primes: await pool.count(limit as number, signal) });
   } catch (error) {
-    const code = error instanceof PoolFullError || error instanceof PoolClosedError
-      ? "service_overloaded"
-      : error instanceof TaskTimeoutError
-      ? "request_timeout"
-      : null;
-    if (code === null) throw error;
-    throw new ApiError(503, code, (error as Error).message, { "retry-after": "1" });
+    if (error instanceof PoolFullError || error instanceof PoolClosedError) throw overloaded();
+    if (!(error instanceof TaskTimeoutError)) throw error;
+    throw new ApiError(503, "request_timeout", error.message, { "retry-after": "1" });
   }
 }

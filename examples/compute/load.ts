@@ -8,9 +8,9 @@
 import { type LoadOptions, type LoadReport, runLoad } from "../../load/mod.ts";
 import { RunningService } from "./running_service.ts";
 
-const durationMs = Deno.args.includes("--quick") ? 2_000 : 10_000;
+const durationMs = Deno.args.includes("--quick") ? 1_000 : 10_000;
 const THREADS = 2, QUEUE = 16;
-/** 12 ms of work or so. */
+/** Ten milliseconds of work or so. */
 const TASK = { limit: 300_000 };
 /** The pool's capacity, so many times over. */
 const OVER = [2, 5, 20];

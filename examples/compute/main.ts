@@ -8,9 +8,10 @@
 import { parseArgs } from "node:util";
 import { RateLimiter } from "../../limits/rate_limiter.ts";
 import { type Listener, serve, type ServeOptions } from "../../native/mod.ts";
-import { WorkerPool } from "../../workers/mod.ts";
 import { createHandler } from "./handler.ts";
+import type { ThreadData } from "./listener_thread.ts";
 import { Metrics } from "./metrics.ts";
+import { PrimesPool } from "./primes_pool.ts";
 
 /** Bytes of a request's body; a longer one gets 413. */
 const BODY_BYTES_MAX = 4_096;
@@ -31,9 +32,7 @@ const { values } = parseArgs({
   },
 });
 const ratePerClient = values.rate === undefined ? null : Number(values.rate);
-const pool = new WorkerPool<number, number>({
-  name: "primes",
-  module: new URL("./primes_worker.ts", import.meta.url),
+const pool = new PrimesPool({
   threads: Number(values.threads),
   queueMax: Number(values.queue),
   taskTimeoutMs: Number(values["task-timeout"]),
@@ -46,10 +45,13 @@ const listener: Listener = await serve({
   bodyTimeoutMs: Number(values["body-timeout"]),
   bodyBytesMax: BODY_BYTES_MAX,
   module: new URL("./listener_thread.ts", import.meta.url),
-  // Memory that the listener's threads share: they limit a client together.
-  data: ratePerClient === null
-    ? null
-    : RateLimiter.allocate({ rate: null, ratePerClient }, performance.now()),
+  data: {
+    full: pool.full,
+    // Memory that the listener's threads share: they limit a client together.
+    rate: ratePerClient === null
+      ? null
+      : RateLimiter.allocate({ rate: null, ratePerClient }, performance.now()),
+  } satisfies ThreadData,
   onError: (error) => console.error(error.message),
 }, createHandler(pool, metrics));
 console.log(`http://127.0.0.1:${listener.addr.port}, by ${listener.transport}`);

@@ -15,22 +15,7 @@ export class Metrics {
       name: "http_requests_total",
       help: "Answers by route, method and status",
       type: "counter",
-      read: () => [
-        ...statistics().fastRoutes.flatMap(({ path, answers }) =>
-          answers.map(({ count, ...labels }) => ({
-            labels: { route: path, ...labels },
-            value: count,
-          }))
-        ),
-        ...statistics().refused.map(({ count, status }) => ({
-          labels: { route: "unknown", method: "unknown", status },
-          value: count,
-        })),
-        ...[...this.#answers].map(([key, value]) => {
-          const [route, method, status] = key.split(" ");
-          return { labels: { route, method, status }, value };
-        }),
-      ],
+      read: () => this.#requests(statistics()),
     });
     const value = (name: string, help: string, read: () => number) =>
       registerLazyValue(this.#registry, {
@@ -49,8 +34,20 @@ export class Metrics {
   /** Counts an answer of the handler. */
   answered(route: string, method: string, status: number): void {
     const known = /^(GET|HEAD|POST)$/.test(method) ? method : "other";
-    const key = `${route} ${known} ${status}`;
-    this.#answers.set(key, (this.#answers.get(key) ?? 0) + 1);
+    add(this.#answers, route, known, status, 1);
+  }
+
+  /** A route may be answered by the handler and by the listener's threads: that is one series. */
+  #requests({ fastRoutes, refused }: ListenerStatistics) {
+    const counts = new Map(this.#answers);
+    for (const { path, answers } of fastRoutes) {
+      for (const { method, status, count } of answers) add(counts, path, method, status, count);
+    }
+    for (const { status, count } of refused) add(counts, "unknown", "other", status, count);
+    return [...counts].map(([key, value]) => {
+      const [route, method, status] = key.split(" ");
+      return { labels: { route, method, status }, value };
+    });
   }
 
   /** Answers GET /metrics. */
@@ -58,4 +55,15 @@ export class Metrics {
     const body = await this.#registry.metrics();
     return { status: 200, headers: { "content-type": this.#registry.contentType }, body };
   }
+}
+
+function add(
+  counts: Map<string, number>,
+  route: string,
+  method: string,
+  status: number,
+  count: number,
+): void {
+  const key = `${route} ${method} ${status}`;
+  counts.set(key, (counts.get(key) ?? 0) + count);
 }

@@ -54,6 +54,12 @@ export function parseObject(text: string): Record<string, unknown> {
   throw invalidParameter("body", "send an object in JSON");
 }
 
+/** The answer to a task too many. */
+export function overloaded(): ApiError {
+  const message = "as many tasks wait as there is room for: try again in a second";
+  return new ApiError(503, "service_overloaded", message, { "retry-after": "1" });
+}
+
 /** A parameter that cannot be used. */
 export function invalidParameter(name: string, problem: string): ApiError {
   return new ApiError(400, "invalid_parameter", `${name}: ${problem}`);
