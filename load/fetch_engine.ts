@@ -198,7 +198,7 @@ export class FetchEngine {
 
   /** @returns Whether an answer came */
   async #ask(): Promise<boolean> {
-    const { paths, method, timeoutMs } = this.#options;
+    const { paths, method, body, timeoutMs } = this.#options;
     const number = this.#taken++;
     const path = paths[number % paths.length];
     const dueMs = this.#schedule?.timeOf(number - this.#countedFrom) ?? performance.now();
@@ -209,19 +209,20 @@ export class FetchEngine {
     try {
       const response = await fetch(this.#origin + path, {
         method,
+        body: method === "POST" ? Uint8Array.from(body, (byte) => byte.charCodeAt(0)) : undefined,
         headers: this.#headers,
         client: this.#client,
         redirect: "manual",
         signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(timeoutMs)]),
       });
-      const body = await response.bytes();
+      const answer = await response.bytes();
       if (!isCounted() || this.#stopping.signal.aborted) return true;
-      this.#recorder.sums.bytesReceived += body.length;
+      this.#recorder.sums.bytesReceived += answer.length;
       this.#recorder.answered(response.status, performance.now() - dueMs);
       if (!this.#check.isNeeded) return true;
       // Each in one go, so one place serves all.
-      if (this.#check.areBodiesWanted) this.#check.body(0, body, 0, body.length);
-      const wrong = this.#check.answered(0, path, response.status, body.length);
+      if (this.#check.areBodiesWanted) this.#check.body(0, answer, 0, answer.length);
+      const wrong = this.#check.answered(0, path, response.status, answer.length);
       if (wrong !== null) this.#recorder.failed(wrong, 1, () => this.#check.problem);
       return true;
     } catch (error) {

@@ -66,7 +66,9 @@ export interface LoadOptions {
   pipeline?: number;
   /** What is asked for, one after the other, round and round. */
   paths?: readonly string[] | null;
-  method?: "GET" | "HEAD";
+  method?: "GET" | "HEAD" | "POST";
+  /** What every POST carries. */
+  body?: string;
   /** Header fields beside Host. */
   headers?: Readonly<Record<string, string>>;
   /** How long the same load runs before it is counted; 0 if left out. */
@@ -105,7 +107,9 @@ export interface ResolvedOptions {
   close: boolean;
   pipeline: number;
   paths: readonly string[];
-  method: "GET" | "HEAD";
+  method: "GET" | "HEAD" | "POST";
+  /** A character for each byte. */
+  body: string;
   headers: Readonly<Record<string, string>>;
   warmupMs: number;
   timeoutMs: number;
@@ -147,6 +151,9 @@ export function resolveOptions(options: LoadOptions): ResolvedOptions {
       `pipeline: ${pipeline} with close: a connection for each request can carry one only; leave one out`,
     );
   }
+  if (options.body !== undefined && options.method !== "POST") {
+    throw new LoadOptionsError(`body: ${options.method ?? "GET"} has none: make the method POST`);
+  }
   if (connectionsMax * pipeline > OUTSTANDING_MAX) {
     throw new LoadOptionsError(
       `connections times pipeline is ${connectionsMax * pipeline}: at most ${OUTSTANDING_MAX}`,
@@ -174,6 +181,10 @@ export function resolveOptions(options: LoadOptions): ResolvedOptions {
     pipeline,
     paths: pathsOf(options.paths ?? [url.pathname + url.search]),
     method: options.method ?? "GET",
+    body: Array.from(
+      new TextEncoder().encode(options.body ?? ""),
+      (byte) => String.fromCharCode(byte),
+    ).join(""),
     headers: headersOf(options.headers ?? {}),
     warmupMs: number("warmupMs", options.warmupMs ?? 0, 0, DURATION_MS_MAX),
     timeoutMs: number("timeoutMs", options.timeoutMs ?? 10_000, 1, TIMEOUT_MS_MAX),
@@ -210,14 +221,15 @@ export function resolveOptions(options: LoadOptions): ResolvedOptions {
  * @throws {LoadOptionsError} If they are too large together
  */
 export function requestTexts(options: ResolvedOptions): string[] {
-  const { method, headers, close, paths, url } = options;
+  const { method, headers, body, close, paths, url } = options;
   const fields = new Map([["host", `Host: ${new URL(url).host}`]]);
   for (const [name, value] of Object.entries(headers)) {
     fields.set(name.toLowerCase(), `${name}: ${value}`);
   }
   if (close) fields.set("connection", "Connection: close");
-  const head = [...fields.values(), "\r\n"].join("\r\n");
-  const texts = paths.map((path) => `${method} ${path} HTTP/1.1\r\n${head}`);
+  if (method === "POST") fields.set("content-length", `Content-Length: ${body.length}`);
+  const rest = [...fields.values(), `\r\n${body}`].join("\r\n");
+  const texts = paths.map((path) => `${method} ${path} HTTP/1.1\r\n${rest}`);
   const bytes = texts.reduce((sum, { length }) => sum + length, 0);
   if (bytes > REQUEST_BYTES_MAX) {
     throw new LoadOptionsError(

@@ -101,6 +101,25 @@ test("a number of requests is sent exactly, to the native listener, kept and not
   }
 });
 
+test("a POST carries its body, byte for byte", async (engine) => {
+  const bodies: string[] = [];
+  const listener = await serve({ hostname: "127.0.0.1", port: 0 }, async (request) => {
+    bodies.push(`${request.method} ${await request.text()}`);
+    return new Response();
+  });
+  const report = await load({
+    url: `http://127.0.0.1:${listener.addr.port}`,
+    engine,
+    connections: 3,
+    requests: 30,
+    method: "POST",
+    body: '{"title":"Čapek’s R.U.R."}',
+  });
+  assertEquals(report.statuses, { "200": 30 });
+  assertEquals(new Set(bodies), new Set(['POST {"title":"Čapek’s R.U.R."}']));
+  await listener.shutdown();
+});
+
 test("a connection for each request is one", async (engine) => {
   using server = new RawServer(async ({ send, close, head }) => {
     await send(
@@ -617,6 +636,7 @@ Deno.test("options that make no sense are refused by name", async () => {
     [{ headers: { "a b": "c" } }, /headers/],
     [{ headers: { a: "b\r\nc: d" } }, /headers/],
     [{ headers: { "Content-Length": "1" } }, /headers/],
+    [{ body: "a" }, /body: GET has none/],
     [{ reconnect: { attemptsMax: 0 } }, /reconnect.attemptsMax/],
     [{ expect: { statuses: [99] } }, /expect.statuses/],
   ];

@@ -12,11 +12,19 @@ import {
 } from "./exchange.ts";
 import { ERRNO } from "./kernel_layout.ts";
 import { errorText } from "./libc.ts";
-import { type FastRoute, HeadTemplate, httpDate, type ReleasedMemory } from "./fast_route.ts";
+import {
+  type FastAnswer,
+  type FastRequest,
+  type FastRoute,
+  HeadTemplate,
+  httpDate,
+  type ReleasedMemory,
+} from "./fast_route.ts";
 import type { Gate } from "./gate.ts";
 import {
   BODY_DISCARDED_BYTES_MAX,
   BODY_WINDOW_BYTES,
+  FAST_BODY_BYTES_MAX,
   HEAD_BYTES_MAX,
   INPUT_WAITING_BYTES_MAX,
   LINGER_BYTES_MAX,
@@ -51,6 +59,8 @@ export interface CoreOptions extends Timeouts {
   bodyBytesMax: number;
   routes: readonly FastRoute[];
   gate: Gate | null;
+  /** Adds fields to refusals, as `ThreadRoutes` has it. */
+  refusalFields?: (request: FastRequest | null, answer: FastAnswer) => void;
   statistics: ThreadStatistics;
   /** Tells the main thread. */
   tell: (message: ThreadMessage) => void;
@@ -98,6 +108,8 @@ interface Waiting {
   end: number;
   /** Bytes that were there when a head was last looked for and not found. */
   looked: number;
+  /** Bytes that a head and its body, which a fast route waits for, have together; 0 where none does. */
+  needed: number;
 }
 
 /** A request that the main thread answers. */
@@ -172,6 +184,9 @@ export class ConnectionCore implements DriverEvents {
   /** What the gate knows clients by. */
   readonly #clients: Int32Array;
   readonly #paths: Uint8Array[];
+  /** Per route, bytes of the body of a POST; NOTHING where it answers GET. */
+  readonly #bodyBytesMax: Int32Array;
+  readonly #hasPosts: boolean;
   readonly #parser = new RequestParser();
   readonly #slots: AnswerSlots;
   readonly #statistics: ThreadStatistics;
@@ -203,6 +218,8 @@ export class ConnectionCore implements DriverEvents {
   #nextTick = 0;
   /** The connection whose requests are being read. */
   #reading = NOTHING;
+  /** What `needed` of the input is that was used last. */
+  #needed = 0;
   #nextComplaint = 0;
   #nextExchange = 0;
   #isDraining = false;
@@ -219,6 +236,14 @@ export class ConnectionCore implements DriverEvents {
     this.#gate = options.gate;
     const encoder = new TextEncoder();
     this.#paths = options.routes.map(({ path }) => encoder.encode(path));
+    this.#bodyBytesMax = Int32Array.from(
+      options.routes,
+      ({ method, bodyBytesMax = FAST_BODY_BYTES_MAX }) =>
+        method === "POST"
+          ? Math.min(bodyBytesMax, FAST_BODY_BYTES_MAX, options.bodyBytesMax)
+          : NOTHING,
+    );
+    this.#hasPosts = options.routes.some(({ method }) => method === "POST");
     this.#statistics = options.statistics;
     this.#counts = options.statistics.counts;
     this.#driver = makeDriver(this);
@@ -472,6 +497,7 @@ export class ConnectionCore implements DriverEvents {
   #use(connection: number, bytes: Uint8Array, from: number, to: number): number {
     let at = from;
     this.#reading = connection;
+    this.#needed = 0;
     for (;;) {
       const state = this.#states[connection], before = at;
       if (state === READING) at = this.#read(connection, bytes, at, to);
@@ -517,17 +543,27 @@ export class ConnectionCore implements DriverEvents {
       }
       const hasBody = parser.contentLength > 0 || parser.isChunked;
       const isRefused = this.#gate !== null && this.#refuseAtGate(connection, hasBody);
-      const isAnswered = isRefused || !hasBody && (parser.isGet || parser.isHead) &&
-          this.#answerFast(connection);
+      let next = end;
+      let isAnswered = isRefused;
+      if (!isRefused) {
+        const route = this.#findRoute(hasBody);
+        if (route >= 0) {
+          next = parser.bodyEnd;
+          if (next <= to) isAnswered = this.#answerFast(connection, route);
+          else if (this.#awaitsBody(connection, next - at)) return at;
+        }
+      }
       if (!isAnswered) {
         // Answers in order: this one begins when those before it were sent.
         if (slots.isOpen) return at;
         this.#handOver(connection);
         return this.#readBody(connection, bytes, end, to);
       }
-      at = end;
-      const hasRest = at < to || hasBody;
-      if (!parser.keepsAlive || hasBody || this.#isDraining) {
+      at = next;
+      // The body of what a gate refuses is not looked for.
+      const isBodyLeft = isRefused && hasBody;
+      const hasRest = at < to || isBodyLeft;
+      if (!parser.keepsAlive || isBodyLeft || this.#isDraining) {
         this.#flags[connection] |= CLOSE_AFTER;
         // What else was sent will not be read: the client must still get to see the answer.
         if (hasRest) this.#flags[connection] |= LINGER_AFTER;
@@ -549,7 +585,7 @@ export class ConnectionCore implements DriverEvents {
     }
     this.#openSlot(hasBody);
     this.#gate!.refuse(parser, slots);
-    const route = this.#findRoute();
+    const route = this.#findPath(parser.isPost);
     if (route < 0) this.#statistics.refused(slots.status);
     else this.#statistics.answered(route, parser.isHead, slots.status);
     this.#flags[connection] |= USED;
@@ -566,10 +602,8 @@ export class ConnectionCore implements DriverEvents {
     slots.keepsOldAlive = parser.minorVersion === 0 && parser.keepsAlive;
   }
 
-  #answerFast(connection: number): boolean {
+  #answerFast(connection: number, route: number): boolean {
     const parser = this.#parser, slots = this.#slots;
-    const route = this.#findRoute();
-    if (route < 0) return false;
     this.#openSlot(false);
     try {
       if (this.#routes[route].answer(parser, slots)) {
@@ -587,7 +621,31 @@ export class ConnectionCore implements DriverEvents {
     return false;
   }
 
-  #findRoute(): number {
+  /** The fast route that is asked what was just parsed, or NOTHING. */
+  #findRoute(hasBody: boolean): number {
+    const parser = this.#parser;
+    if (parser.isGet || parser.isHead) return hasBody ? NOTHING : this.#findPath(false);
+    if (!this.#hasPosts || parser.isChunked || !parser.isPost) return NOTHING;
+    const route = this.#findPath(true);
+    return route >= 0 && parser.contentLength <= this.#bodyBytesMax[route] ? route : NOTHING;
+  }
+
+  /**
+   * Lets the rest of the body of a fast route come.
+   *
+   * @param byteLength Of head and body
+   * @returns False where the handler has to take it: it would not fit, or the client waits for 100 Continue
+   */
+  #awaitsBody(connection: number, byteLength: number): boolean {
+    if (this.#parser.expectsContinue || byteLength >= INPUT_WAITING_BYTES_MAX) return false;
+    this.#needed = byteLength;
+    this.#flags[connection] |= HEAD_BEGUN | USED;
+    this.#deadlines[connection] = this.#now + this.#options.bodyTimeoutMs;
+    return true;
+  }
+
+  /** The route of a path, for POST or for the other methods, or NOTHING. */
+  #findPath(isPost: boolean): number {
     const { bytes, targetStart, pathEnd } = this.#parser;
     const length = pathEnd - targetStart;
     for (let route = 0; route < this.#paths.length; route++) {
@@ -595,9 +653,9 @@ export class ConnectionCore implements DriverEvents {
       if (path.length !== length) continue;
       let i = 0;
       while (i < length && bytes[targetStart + i] === path[i]) i++;
-      if (i === length) return route;
+      if (i === length && this.#bodyBytesMax[route] >= 0 === isPost) return route;
     }
-    return -1;
+    return NOTHING;
   }
 
   /** A head goes on: it has until a deadline that more of it does not move. */
@@ -612,7 +670,14 @@ export class ConnectionCore implements DriverEvents {
     const parser = this.#parser;
     const { contentLength, isChunked } = parser;
     if (contentLength > this.#options.bodyBytesMax) {
-      this.#refuse(connection, 413, "content_too_large", this.#bodyTooLong(), parser.isHead);
+      this.#refuse(
+        connection,
+        413,
+        "content_too_large",
+        this.#bodyTooLong(),
+        parser.isHead,
+        parser,
+      );
       return;
     }
     const number = this.#nextExchange;
@@ -781,6 +846,7 @@ export class ConnectionCore implements DriverEvents {
         start: 0,
         end: 0,
         looked: 0,
+        needed: this.#needed,
       };
       this.#waiting[connection] = waiting;
     }
@@ -797,14 +863,16 @@ export class ConnectionCore implements DriverEvents {
   #readWaiting(connection: number): void {
     const waiting = this.#waiting[connection];
     if (waiting === null) return;
-    const { bytes, start, end, looked } = waiting;
+    const { bytes, start, end, looked, needed } = waiting;
+    if (end - start < needed) return;
     // A head that comes in crumbs is looked at when a line ends, or when it has doubled.
     const length = end - start;
-    const isCrumb = this.#states[connection] === READING && looked > 0 && length < looked * 2 &&
-      length <= HEAD_BYTES_MAX;
+    const isCrumb = this.#states[connection] === READING && needed === 0 && looked > 0 &&
+      length < looked * 2 && length <= HEAD_BYTES_MAX;
     if (isCrumb && bytes.subarray(start + looked, end).indexOf(LF) < 0) return;
     waiting.start = this.#use(connection, bytes, start, end);
     waiting.looked = end - waiting.start;
+    waiting.needed = this.#needed;
     this.#dropUsed(connection, waiting);
   }
 
@@ -923,7 +991,7 @@ export class ConnectionCore implements DriverEvents {
     if (this.#reading === connection) return;
     const waiting = this.#waiting[connection];
     if (waiting !== null) {
-      waiting.looked = 0;
+      waiting.looked = waiting.needed = 0;
       this.#readWaiting(connection);
     } else if (!wasSending) this.#resume(connection);
     if ((flags & ENDED) === 0) return;
@@ -988,6 +1056,7 @@ export class ConnectionCore implements DriverEvents {
     code: string,
     text: string,
     isHead: boolean,
+    request: FastRequest | null = null,
   ): void {
     const slots = this.#slots;
     if (!slots.isOpen) slots.open();
@@ -995,9 +1064,10 @@ export class ConnectionCore implements DriverEvents {
     const body = JSON.stringify({ data: null, error: { code, message: text } });
     slots.writeText(
       `HTTP/1.1 ${status} ${REASONS[status] ?? "Error"}\r\ndate: ${httpDate(Date.now())}\r\n` +
-        "content-type: application/json\r\ncache-control: no-store\r\nconnection: close\r\n" +
-        `content-length: ${body.length}\r\n\r\n${isHead ? "" : body}`,
+        "content-type: application/json\r\ncache-control: no-store\r\nconnection: close\r\n",
     );
+    this.#options.refusalFields?.(request, slots);
+    slots.writeText(`content-length: ${body.length}\r\n\r\n${isHead ? "" : body}`);
     this.#flags[connection] |= CLOSE_AFTER | LINGER_AFTER;
     this.#statistics.refused(status);
   }
@@ -1009,6 +1079,7 @@ export class ConnectionCore implements DriverEvents {
     slots.isHead = false;
     slots.closes = true;
     slots.begin(SHED_HEAD);
+    this.#options.refusalFields?.(null, slots);
     slots.endHead(SHED_BODY.length);
     slots.writeText(SHED_BODY);
     this.#statistics.refused(503);
@@ -1090,7 +1161,7 @@ export class ConnectionCore implements DriverEvents {
     switch (this.#states[connection]) {
       case READING:
         if ((this.#flags[connection] & HEAD_BEGUN) === 0) this.#close(connection);
-        else this.#timeOut(connection, "the head of the request took too long");
+        else this.#timeOut(connection);
         return;
       case HANDLING: {
         const exchange = this.#exchanges[connection]!;
@@ -1110,7 +1181,9 @@ export class ConnectionCore implements DriverEvents {
     }
   }
 
-  #timeOut(connection: number, text: string): void {
+  #timeOut(connection: number): void {
+    const part = (this.#waiting[connection]?.needed ?? 0) > 0 ? "body" : "head";
+    const text = `the ${part} of the request took too long`;
     this.#refuse(connection, 408, "request_timeout", text, false);
     this.#begin(connection, this.#slots.finish());
   }

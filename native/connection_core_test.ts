@@ -28,7 +28,7 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
       const [{ descriptor: listener, port }] = openListeningSockets("127.0.0.1", 0, 1);
       const waker = check(libc().eventfd(0, EVENTS.EFD_CLOEXEC | EVENTS.EFD_NONBLOCK), "eventfd");
       const abandoned = new Int32Array(new SharedArrayBuffer(4));
-      const layout = { paths: [], durationBounds: [] };
+      const layout = { routes: [], durationBounds: [] };
       const statistics = new ThreadStatistics(ThreadStatistics.allocate(layout), layout);
       const requests: ExchangeRequest[] = [];
       let driver: Driver | undefined;

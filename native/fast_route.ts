@@ -3,8 +3,16 @@
  * Whatever it does not answer goes to the handler of `serve`.
  */
 export interface FastRoute {
-  /** The path, exactly; GET and HEAD are answered. */
+  /** The path, exactly. */
   readonly path: string;
+  /** What is answered: GET and HEAD without a body, unless said otherwise, or POST. */
+  readonly method?: "GET" | "POST";
+  /**
+   * Bytes of a POST's body, up to {@linkcode FAST_BODY_BYTES_MAX}, which is also what it is unless said otherwise. The
+   * route is asked when all of it is there. The handler gets what is longer, what comes in chunks, and a body that
+   * waits for 100 Continue.
+   */
+  readonly bodyBytesMax?: number;
   /**
    * Answers a request. It must not wait for anything, and should take microseconds: the thread serves nobody else
    * meanwhile.
@@ -17,9 +25,9 @@ export interface FastRoute {
   answer(request: FastRequest, answer: FastAnswer): boolean;
 }
 
-/** The head of a request, as positions in its bytes. */
+/** A request, as positions in its bytes. */
 export interface FastRequest {
-  /** Holds the head; the listener's again when the call is over. */
+  /** Holds the head, and the body of a POST; the listener's again when the call is over. */
   readonly bytes: Uint8Array;
   readonly isHead: boolean;
   readonly targetStart: number;
@@ -28,6 +36,9 @@ export interface FastRequest {
   /** Where the query begins, behind "?"; where there is none, `targetEnd`. */
   readonly queryStart: number;
   readonly targetEnd: number;
+  /** Where the body begins and ends: the same where there is none. A gate may only read it as far as it has come. */
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
   /** Four positions a field: where its name begins and ends, where its value begins and ends. */
   readonly fields: Int32Array;
   /**

@@ -10,6 +10,8 @@ export const HEAD_BYTES_MAX = 65_536;
 export const FIELDS_MAX = 128;
 /** Bytes of a request's body unless said otherwise; a longer one gets 413. */
 export const BODY_BYTES_MAX = 1_073_741_824;
+/** Bytes of a body that a fast route answers; the handler gets a longer one. */
+export const FAST_BODY_BYTES_MAX = 16_384;
 /** Bytes of the line that begins a chunk, its extensions included; a longer one gets 400. */
 export const CHUNK_LINE_BYTES_MAX = 1_024;
 /** Bytes of all trailer fields of a chunked body; more get 431. */
@@ -88,4 +90,5 @@ relation(64 + SLOT_VECTORS * 16 + 4_096 <= SLOT_BYTES, "a slot has room for the 
 relation(CONNECTIONS_MAX + CONNECTIONS_SLACK < 2 ** 24, "a connection's number has 24 bits");
 relation(ACCEPTS_MAX <= CONNECTIONS_SLACK, "each accept operation needs a file");
 relation(ACCEPT_SINGLY_BELOW >= 2 * BACKLOG, "a burst must not be larger than what is left");
+relation(FAST_BODY_BYTES_MAX < INPUT_WAITING_BYTES_MAX, "a fast route's body must be able to wait");
 relation(HEAD_BYTES_MAX <= INPUT_WAITING_BYTES_MAX, "a head must fit into what may wait");

@@ -3,7 +3,7 @@ import type { Driver, DriverOptions } from "./driver.ts";
 import { EpollDriver } from "./epoll_driver.ts";
 import { type Command, CommandKind, CommandRing, type ThreadMessage } from "./exchange.ts";
 import { ConnectionCount } from "./connection_count.ts";
-import type { FastRoute, ReleasedMemory } from "./fast_route.ts";
+import type { FastAnswer, FastRequest, FastRoute, ReleasedMemory } from "./fast_route.ts";
 import type { Gate } from "./gate.ts";
 import { TICK_MS } from "./limits.ts";
 import { type StatisticsLayout, ThreadStatistics } from "./statistics.ts";
@@ -54,6 +54,14 @@ export interface ThreadRoutes {
   routes: FastRoute[];
   /** Asked before every route. */
   gate?: Gate;
+  /**
+   * Writes fields of one's own, as a request id, to the heads of what the listener refuses by itself: what is no HTTP,
+   * too long, too late, or past the connection limit.
+   *
+   * @param request Valid during the call; `null` where no whole head is at hand
+   * @param answer For {@linkcode FastAnswer.writeText} and {@linkcode FastAnswer.writeBytes} only
+   */
+  refusalFields?(request: FastRequest | null, answer: FastAnswer): void;
   /** Called with what `Listener.post` was given: JSON, so without anything that JSON does not know. */
   onMessage?(value: unknown): void;
 }
@@ -110,7 +118,7 @@ function run(
 ): void {
   let outbox: ThreadMessage[] = [];
   const tell = (message: ThreadMessage) => void outbox.push(message);
-  const { routes, gate = null, onMessage } = create({
+  const { routes, gate = null, refusalFields, onMessage } = create({
     data: start.data,
     tell: (value) => tell({ kind: "message", value }),
     turnStart: () => core.turnStart,
@@ -118,7 +126,7 @@ function run(
     cutOff: (memory) => core.cutOff(memory),
   });
   const layout: StatisticsLayout = {
-    paths: routes.map(({ path }) => path),
+    routes: routes.map(({ path, method = "GET" }) => ({ path, method })),
     durationBounds: start.durationBounds,
   };
   const statistics = ThreadStatistics.allocate(layout);
@@ -129,6 +137,7 @@ function run(
     abandoned: new Int32Array(start.abandoned),
     routes,
     gate,
+    refusalFields,
     statistics: new ThreadStatistics(statistics, layout),
     tell,
   }, (events) => {

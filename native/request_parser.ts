@@ -25,7 +25,7 @@ for (const character of "0123456789ABCDEFabcdef") CLASS[character.charCodeAt(0)]
 
 const TAB = 9, LF = 10, CR = 13, SPACE = 32, ASTERISK = 42, COMMA = 44, SLASH = 47, COLON = 58;
 const LETTER_G = 71, LETTER_E = 69, LETTER_T = 84, LETTER_H = 72, LETTER_A = 65, LETTER_D = 68;
-const LETTER_P = 80, DOT = 46, ZERO = 48, ONE = 49;
+const LETTER_P = 80, LETTER_O = 79, LETTER_S = 83, DOT = 46, ZERO = 48, ONE = 49;
 const PERCENT = 37, BRACKET = 91, CLOSING_BRACKET = 93;
 
 /** Characters that are made of bytes in one call; more would not fit the stack. */
@@ -62,6 +62,8 @@ export class RequestParser {
   /** Where the path ends: at "?", or with the target. */
   pathEnd = 0;
   targetEnd = 0;
+  /** Where the head ends and the body begins. */
+  bodyStart = 0;
   /** 0 or 1: HTTP/1.0 or HTTP/1.1. A later HTTP/1.x is answered as 1.1. */
   minorVersion = 1;
   fieldCount = 0;
@@ -202,7 +204,20 @@ export class RequestParser {
       }
     }
     if (i - from > HEAD_BYTES_MAX) return this.#headTooLarge();
+    this.bodyStart = i;
     return this.#checked(i);
+  }
+
+  /** Where a body ends that has a Content-Length; `bodyStart` without one. */
+  get bodyEnd(): number {
+    return this.contentLength > 0 ? this.bodyStart + this.contentLength : this.bodyStart;
+  }
+
+  /** Whether the method is POST. */
+  get isPost(): boolean {
+    const { bytes, methodStart: at, methodEnd } = this;
+    return methodEnd - at === 4 && bytes[at] === LETTER_P && bytes[at + 1] === LETTER_O &&
+      bytes[at + 2] === LETTER_S && bytes[at + 3] === LETTER_T;
   }
 
   /**

@@ -182,7 +182,7 @@ class ThreadedListener implements Listener {
   readonly #finish: () => void;
   /** Statistics of threads that died, so that no counter goes back. */
   readonly #past: SharedArrayBuffer[] = [];
-  #layout: StatisticsLayout = { paths: [], durationBounds: [] };
+  #layout: StatisticsLayout = { routes: [], durationBounds: [] };
   #threadsReplaced = 0;
   #isStopping = false;
   #isFinished = false;

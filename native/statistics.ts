@@ -45,7 +45,7 @@ export type ListenerCounts = Record<typeof NAMES[number], number>;
 export interface FastRouteCounts {
   path: string;
   /** Answers by method and status. */
-  answers: { method: "GET" | "HEAD"; status: number; count: number }[];
+  answers: { method: "GET" | "HEAD" | "POST"; status: number; count: number }[];
   /** Answers by the time since their request can have become readable, not cumulated; one bucket more than bounds. */
   durations: number[];
   sumSeconds: number;
@@ -62,12 +62,13 @@ export interface ListenerStatistics extends ListenerCounts {
 
 /** How the words of a thread's statistics are laid out. */
 export interface StatisticsLayout {
-  paths: readonly string[];
+  routes: readonly { path: string; method: "GET" | "POST" }[];
   /** Upper bounds of durations, in seconds. */
   durationBounds: readonly number[];
 }
 
-const METHODS = ["GET", "HEAD"] as const;
+/** Methods that a route counts apart: its own, and HEAD. */
+const ROUTE_METHODS = 2;
 /** The general counters come first, refusals by status behind them, then the routes. */
 const FIRST_ROUTE = NAMES.length + STATUSES.length;
 
@@ -85,7 +86,7 @@ export class ThreadStatistics {
     this.counts = new Float64Array(buffer);
     this.#layout = layout;
     this.#routeWords = routeWords(layout);
-    this.#turn = new Uint32Array(layout.paths.length);
+    this.#turn = new Uint32Array(layout.routes.length);
   }
 
   /** Memory for the statistics of one thread. */
@@ -119,7 +120,7 @@ export class ThreadStatistics {
       turn[route] = 0;
       let bucket = 0;
       while (bucket < durationBounds.length && seconds > durationBounds[bucket]) bucket++;
-      const base = FIRST_ROUTE + route * this.#routeWords + METHODS.length * STATUSES.length;
+      const base = FIRST_ROUTE + route * this.#routeWords + ROUTE_METHODS * STATUSES.length;
       this.counts[base] += answers * seconds;
       this.counts[base + 1 + bucket] += answers;
     }
@@ -138,11 +139,11 @@ function placeOf(status: number): number {
 }
 
 function wordCount(layout: StatisticsLayout): number {
-  return FIRST_ROUTE + layout.paths.length * routeWords(layout);
+  return FIRST_ROUTE + layout.routes.length * routeWords(layout);
 }
 
 function routeWords({ durationBounds }: StatisticsLayout): number {
-  return METHODS.length * STATUSES.length + 1 + durationBounds.length + 1;
+  return ROUTE_METHODS * STATUSES.length + 1 + durationBounds.length + 1;
 }
 
 /** Adds up the statistics of threads. */
@@ -153,12 +154,12 @@ export function sumStatistics(
   const words = new Float64Array(wordCount(layout));
   for (const buffer of buffers) new Float64Array(buffer).forEach((word, i) => words[i] += word);
   const counts = Object.fromEntries(NAMES.map((name, i) => [name, words[i]])) as ListenerCounts;
-  const fastRoutes = layout.paths.map((path, route): FastRouteCounts => {
+  const fastRoutes = layout.routes.map(({ path, method }, route): FastRouteCounts => {
     const base = FIRST_ROUTE + route * routeWords(layout);
-    const durations = base + METHODS.length * STATUSES.length;
+    const durations = base + ROUTE_METHODS * STATUSES.length;
     return {
       path,
-      answers: METHODS.flatMap((method, m) =>
+      answers: [method, "HEAD" as const].flatMap((method, m) =>
         STATUSES.map((status, s) => ({
           method,
           status,

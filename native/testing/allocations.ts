@@ -14,14 +14,17 @@ import { check, libc } from "../libc.ts";
 import { TICK_MS } from "../limits.ts";
 import { mapMemory } from "../mapped_memory.ts";
 import { openListeningSockets, socketAddress } from "../sockets.ts";
-import { ThreadStatistics } from "../statistics.ts";
+import { type StatisticsLayout, ThreadStatistics } from "../statistics.ts";
 import { UringDriver } from "../uring_driver.ts";
 
 const WARM_UP = 100_000;
 const REQUESTS = 100_000;
 
 const [socket] = openListeningSockets("127.0.0.1", 0, 1);
-const layout = { paths: ["/search"], durationBounds: [0.001] };
+const layout: StatisticsLayout = {
+  routes: [{ path: "/search", method: "GET" }],
+  durationBounds: [0.001],
+};
 const head = new HeadTemplate(200, "OK", { "content-type": "application/json" });
 const body = mapMemory(700);
 body.bytes.fill(120);

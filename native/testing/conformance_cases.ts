@@ -929,6 +929,48 @@ sequence(
     { status: 200, text: '{"fast":"3"}' },
   ],
 );
+sequence(
+  "9.3",
+  "a fast route answers POST with its body, whatever it looks like, between other requests",
+  get("/fast?1") + post("Content-Length: 5\r\n", "hello", "/posted") +
+    post(`Content-Length: ${get("/smuggled").length}\r\n`, get("/smuggled"), "/posted") +
+    post("Content-Length: 0\r\n", "", "/posted") + post("", "", "/posted") + get("/b?2") +
+    post("Content-Length: 1000\r\n", "x".repeat(1_000), "/posted") + get("/fast?3"),
+  [
+    { status: 200, text: '{"fast":"1"}' },
+    { status: 200, text: '{"fast":"hello"}' },
+    { status: 200, text: `{"fast":"${get("/smuggled")}"}` },
+    { status: 200, text: '{"fast":""}' },
+    { status: 200, text: '{"fast":""}' },
+    { status: 200, echo: { url: "http://a.test/b?2" } },
+    { status: 200, text: `{"fast":"${"x".repeat(1_000)}"}` },
+    { status: 200, text: '{"fast":"3"}' },
+  ],
+);
+sequence(
+  "9.3",
+  "what a fast route does not take of POST its handler gets whole",
+  post("Content-Length: 1001\r\n", "x".repeat(1_001), "/posted?1") +
+    post("Transfer-Encoding: chunked\r\n", CHUNKS, "/posted?2") +
+    post("Content-Length: 5\r\n", "hello", "/posted?declined") +
+    `PUT /posted?3 HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nhello` + get("/posted?4") +
+    post("Content-Length: 5\r\n", "hello", "/posted?5"),
+  [
+    { status: 200, echo: { url: "http://a.test/posted?1", body: "x".repeat(1_001) } },
+    { status: 200, echo: { method: "POST", url: "http://a.test/posted?2" } },
+    { status: 200, echo: { url: "http://a.test/posted?declined", body: "hello" } },
+    { status: 200, echo: { method: "PUT", body: "hello" } },
+    { status: 200, echo: { method: "GET", url: "http://a.test/posted?4" } },
+    { status: 200, text: '{"fast":"hello"}' },
+  ],
+);
+sequence(
+  "9.3",
+  "the connection ends behind a POST that asks for it",
+  post("Connection: close\r\nContent-Length: 5\r\n", "hello", "/posted") + get("/smuggled"),
+  [{ status: 200, text: '{"fast":"hello"}', fields: { connection: "close" } }],
+  "closed",
+);
 
 // Answers.
 accepts("7.1", "a stream is chunked", get("/stream"), { url: "http://a.test/stream" }, {

@@ -1,5 +1,6 @@
 /**
- * The module of listener threads under test: a fast route that answers with its query, partly from memory that is lent.
+ * The module of listener threads under test: a fast route that answers with its query, partly from memory that is lent,
+ * and one that answers with the body of a POST. The listener's own refusals carry a field.
  *
  * @module
  */
@@ -7,6 +8,8 @@ import { HeadTemplate, listenerThread, mapMemory, type ReleasedMemory } from "..
 
 /** Bytes of a query that the fast route answers; the handler gets longer ones. */
 const QUERY_BYTES_MAX = 512;
+/** Bytes of a body that is posted; the handler gets longer ones. */
+const POSTED_BYTES_MAX = 1_000;
 const BEGINNING = '{"fast":"';
 const END = '"}';
 
@@ -30,6 +33,24 @@ listenerThread(() => {
         answer.writeText(END);
         return true;
       },
+    }, {
+      path: "/posted",
+      method: "POST",
+      bodyBytesMax: POSTED_BYTES_MAX,
+      answer(request, answer) {
+        const { bytes, queryStart, targetEnd, bodyStart, bodyEnd } = request;
+        // What a fast route may leave to the handler, it may leave with its body.
+        if (request.text(queryStart, targetEnd) === "declined") return false;
+        answer.begin(head);
+        answer.endHead(BEGINNING.length + bodyEnd - bodyStart + END.length);
+        answer.writeText(BEGINNING);
+        answer.writeBytes(bytes, bodyStart, bodyEnd);
+        answer.writeText(END);
+        return true;
+      },
     }],
+    refusalFields(request, answer) {
+      answer.writeText(`x-refused: ${request?.fieldText("x-request-id") || "unknown"}\r\n`);
+    },
   };
 });

@@ -207,6 +207,7 @@ function spliced(
 }
 
 function fastRequest(random: SeededRandom, token: string): GeneratedRequest {
+  if (random.chance(0.3)) return postedRequest(random, token);
   const method = random.chance(0.8) ? "GET" : "HEAD";
   const query = `${token}${random.chance(0.2) ? "&" + "f".repeat(random.below(400)) : ""}`;
   const isOld = random.chance(0.1);
@@ -223,6 +224,26 @@ function fastRequest(random: SeededRandom, token: string): GeneratedRequest {
       const got = new TextDecoder().decode(answer.body);
       if (answer.status !== 200 || (method === "GET" ? got !== text : got !== "")) {
         throw new Error(`${method} /fast?${query} was answered with ${answer.status} ${got}`);
+      }
+    },
+  };
+}
+
+/** A POST with a body that a fast route answers. */
+function postedRequest(random: SeededRandom, token: string): GeneratedRequest {
+  const body = `${token}${"p".repeat(random.below(900))}`;
+  const fields = ["Host: a.test", `Content-Length: ${body.length}`, ...picked(random)];
+  shuffle(random, fields);
+  const lines = fields.map((field) => `${field}\r\n`).join("");
+  const text = `{"fast":"${body}"}`;
+  return {
+    bytes: latin1Bytes(`POST /posted?${token} HTTP/1.1\r\n${lines}\r\n${body}`),
+    method: "POST",
+    token,
+    check(answer) {
+      const got = new TextDecoder().decode(answer.body);
+      if (answer.status !== 200 || got !== text) {
+        throw new Error(`POST /posted?${token} was answered with ${answer.status} ${got}`);
       }
     },
   };
