@@ -48,6 +48,7 @@ for (const { transport, problem } of TRANSPORTS) {
         assertEquals(JSON.parse(text).data, null);
         assertEquals(headers.get("retry-after"), "1");
         assertEquals(headers.get("connection"), "close");
+        assertMatch(headers.get("x-request-id") ?? "", /./);
         assertEquals(await connection.isClosed(), true);
       }
       // Those that are open are served on.

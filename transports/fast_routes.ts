@@ -32,6 +32,7 @@ export function createFastRoutes(context: ThreadContext, source: MemorySource): 
     gate: data.rateLimit === null
       ? undefined
       : new RateLimitGate(data.rateLimit, requestIds, context.turnStart),
+    refusalFields: (request, answer) => requestIds.write(request, answer),
     onMessage: (message) => editions.take(message as EditionMessage),
   };
 }

@@ -22,10 +22,14 @@ export class RequestIds {
     this.#last = this.#line.length - 3;
   }
 
-  /** Writes the field to the head of an answer. */
-  write(request: FastRequest, answer: FastAnswer): void {
-    const at = request.fieldIndex("x-request-id");
-    if (at >= 0) {
+  /**
+   * Writes the field to the head of an answer.
+   *
+   * @param request `null` where none could be read
+   */
+  write(request: FastRequest | null, answer: FastAnswer): void {
+    const at = request?.fieldIndex("x-request-id") ?? -1;
+    if (request !== null && at >= 0) {
       const start = request.fields[at + 2], end = request.fields[at + 3];
       if (isSane(request.bytes, start, end)) {
         answer.writeText(NAME);
