@@ -1,4 +1,3 @@
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
@@ -74,7 +73,7 @@ final class NettyServer {
       ByteBuf constant = Unpooled.unreleasableBuffer(body.asReadOnly());
       return (uri, allocator) -> constant.duplicate();
     }
-    var index = new RangeIndex(new ObjectMapper(), new File(argument));
+    var index = new RangeIndex(new File(argument));
     boolean isJson = way.equals("json");
     return (uri, allocator) -> {
       var query = new QueryStringDecoder(uri).parameters();

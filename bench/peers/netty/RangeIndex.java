@@ -1,6 +1,7 @@
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
@@ -39,7 +40,9 @@ final class RangeIndex {
   private final ObjectWriter writer;
 
   /** Reads a JSON array of search results in the order of answers. */
-  RangeIndex(ObjectMapper mapper, File file) throws IOException {
+  RangeIndex(File file) throws IOException {
+    // Else what is beyond 16 bits would be written as two escapes.
+    var mapper = JsonMapper.builder().enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8).build();
     events = mapper.readValue(file, Event[].class);
     writer = mapper.writerFor(Answer.class);
     starts = new long[events.length];
