@@ -35,7 +35,7 @@ const asked = new RegExp(
 const workloads = WORKLOADS.filter((workload) => asked.test(workload));
 if (workloads.length === 0) throw new Error(`--workload fits none of: ${WORKLOADS.join(", ")}`);
 const rounds = quick ? 1 : 3;
-const seconds = quick ? 1 : 3;
+const seconds = quick ? 1 : 2;
 const SERVER_CORE = 0;
 const CLIENT_CORE = 1;
 

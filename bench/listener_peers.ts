@@ -1,5 +1,5 @@
 import { BODY } from "./peers/checked_constant.ts";
-import { denoRun, type Peer } from "./peers/peer.ts";
+import { denoRun, JIT_SECONDS, type Peer } from "./peers/peer.ts";
 import { PATH } from "./listener_load.ts";
 
 const BYTES = String(BODY.length);
@@ -35,7 +35,7 @@ export const PEERS: readonly Peer[] = [
   {
     name: "Netty, io_uring",
     isFetched: true,
-    warmUpSeconds: 10,
+    warmUpSeconds: JIT_SECONDS,
     command: async (builder) => [...await builder.netty(), "constant", BYTES],
   },
   {

@@ -1,5 +1,5 @@
 import { transportProblem } from "../native/mod.ts";
-import { denoRun, type Peer } from "./peers/peer.ts";
+import { denoRun, JIT_SECONDS, type Peer } from "./peers/peer.ts";
 import { START_FLAGS } from "./start_flags.ts";
 
 /** How answers are coded. */
@@ -58,7 +58,7 @@ export function searchPeers(file: string, count: number): RangePeer[] {
       name: `Netty, ${way === "json" ? "Jackson" : way}`,
       codings: identity,
       isFetched: true,
-      warmUpSeconds: 10,
+      warmUpSeconds: JIT_SECONDS,
       command: async (builder) => [...await builder.netty(), way, file],
     })),
     {

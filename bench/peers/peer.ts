@@ -43,6 +43,8 @@ export interface StartOptions<P extends Peer, Checked> {
 
 /** For how long a full run asks a server before anything counts. */
 export const WARM_UP_SECONDS = 2;
+/** The same for one in Java, whose compilers have to share the server's core: from then on its figures are level. */
+export const JIT_SECONDS = 20;
 
 /**
  * Builds, starts and checks servers, one after the other. What can't be had here, or answers wrongly, is left out,

@@ -27,7 +27,7 @@ import io.netty.util.AsciiString;
 import java.io.File;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.time.Instant;
+import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
@@ -77,10 +77,20 @@ final class NettyServer {
     boolean isJson = way.equals("json");
     return (uri, allocator) -> {
       var query = new QueryStringDecoder(uri).parameters();
-      long from = Instant.parse(query.get("starts_at").get(0)).getEpochSecond();
-      long until = Instant.parse(query.get("ends_at").get(0)).getEpochSecond();
+      long from = seconds(query.get("starts_at").get(0));
+      long until = seconds(query.get("ends_at").get(0));
       return isJson ? Unpooled.wrappedBuffer(index.json(from, until)) : index.fragments(from, until, allocator);
     };
+  }
+
+  /** What Instant.parse would give of YYYY-MM-DDTHH:MM:SSZ, for which that takes a tenth of an answer's time. */
+  private static long seconds(String date) {
+    return LocalDateTime.of(number(date, 0, 4), number(date, 5, 7), number(date, 8, 10),
+        number(date, 11, 13), number(date, 14, 16), number(date, 17, 19)).toEpochSecond(ZoneOffset.UTC);
+  }
+
+  private static int number(String text, int begin, int end) {
+    return Integer.parseInt(text, begin, end, 10);
   }
 
   private static AsciiString now() {
