@@ -23,6 +23,7 @@ import { median } from "./statistics.ts";
 import { BODY, checkConstant, REQUESTS } from "./peers/checked_constant.ts";
 import { PeerBuilder } from "./peers/build.ts";
 import { onlyOption, type Peer, startPeers, WARM_UP_SECONDS } from "./peers/peer.ts";
+import { measureRound, type ServerCost } from "./peers/measured_round.ts";
 import type { RunningPeer } from "./peers/running_peer.ts";
 import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
@@ -50,12 +51,7 @@ const COLUMNS = [
   "errors",
 ];
 
-type Round = ListenerLoad & {
-  /** Of the server for each request. */
-  cpuMicroseconds: number;
-  /** How much of its core the server had. */
-  cpuPercent: number;
-};
+type Round = ListenerLoad & ServerCost;
 
 /** A server under measurement. */
 interface Contender {
@@ -136,17 +132,15 @@ async function measure(
   script: string,
   seconds: number,
 ): Promise<Round> {
-  const before = await server.cpuMicroseconds();
-  const load = await runLoad(server.port, script, seconds, CLIENT_CORE);
-  const used = await server.cpuMicroseconds() - before;
+  const load = await measureRound(
+    name,
+    server,
+    () => runLoad(server.port, script, seconds, CLIENT_CORE),
+  );
   if (load.wireBytes < BODY.length) {
     throw new Error(`${name} sent ${load.wireBytes} bytes an answer under load`);
   }
-  return {
-    ...load,
-    cpuMicroseconds: used / load.requests,
-    cpuPercent: used / load.requests * load.requestsPerSecond / 1e4,
-  };
+  return load;
 }
 
 function print(workload: Workload): void {

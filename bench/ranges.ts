@@ -13,6 +13,7 @@ import { checkAnswers } from "./checked_answers.ts";
 import { median } from "./statistics.ts";
 import { PeerBuilder } from "./peers/build.ts";
 import { onlyOption, startPeers, WARM_UP_SECONDS } from "./peers/peer.ts";
+import { measureRound, type ServerCost } from "./peers/measured_round.ts";
 import type { RunningPeer } from "./peers/running_peer.ts";
 import {
   EVENTS,
@@ -49,12 +50,7 @@ const COLUMNS = [
   "wire bytes",
 ];
 
-type Round = Load & {
-  /** Of the server for each request. */
-  cpuMicroseconds: number;
-  /** How much of its core the server had. */
-  cpuPercent: number;
-};
+type Round = Load & ServerCost;
 
 /** A server under measurement, or one way of asking it. */
 interface Contender {
@@ -171,22 +167,17 @@ async function measure(
   { peer: { name }, server, coding, bodyBytes }: Contender,
   seconds: number,
 ): Promise<Round> {
-  const before = await server.cpuMicroseconds();
-  const load = await runWrk({
-    url: `http://127.0.0.1:${server.port}`,
-    script: scripts[coding],
-    seconds,
-    core: CLIENT_CORE,
-  });
-  const used = await server.cpuMicroseconds() - before;
+  const load = await measureRound(name, server, () =>
+    runWrk({
+      url: `http://127.0.0.1:${server.port}`,
+      script: scripts[coding],
+      seconds,
+      core: CLIENT_CORE,
+    }));
   if (load.wireBytes < bodyBytes * 0.9) {
     throw new Error(`${name} sent ${load.wireBytes} bytes an answer under load`);
   }
-  return {
-    ...load,
-    cpuMicroseconds: used / load.requests,
-    cpuPercent: used / load.requests * load.requestsPerSecond / 1e4,
-  };
+  return load;
 }
 
 function print(coding: Coding): void {
