@@ -11,6 +11,8 @@ export interface CheckedAnswers {
 }
 
 const decoder = new TextDecoder();
+/** Characters of two bodies that are shown from where they differ. */
+const SHOWN = 60;
 
 /**
  * Asks a server for some paths, one after the other.
@@ -37,10 +39,17 @@ export async function checkAnswers(
     const body = coding === "gzip" ? gunzipSync(answer.body) : answer.body;
     const text = decoder.decode(body);
     if (text !== bodies[i]) {
-      throw new Error(`${path} was answered with\n${text}\ninstead of\n${bodies[i]}`);
+      throw new Error(`${path} was answered with another body: ${difference(text, bodies[i])}`);
     }
     hash.update(body);
     bytes += answer.body.length;
   }
   return { sha256: hash.digest("hex"), meanBytes: bytes / paths.length };
+}
+
+function difference(body: string, expected: string): string {
+  let at = 0;
+  while (at < body.length && body[at] === expected[at]) at++;
+  const from = (text: string) => JSON.stringify(text.slice(at, at + SHOWN));
+  return `at ${at} it has ${from(body)} for ${from(expected)}`;
 }

@@ -1,9 +1,9 @@
 /**
  * The listener of `native/` beside other servers that answer every request with the same 700 bytes: the least that C
- * does on io_uring and on epoll, Deno.serve, nginx, fasthttp and Gin (Go), Node and Bun. Kept connections, a
- * connection per request, and 16 requests at a time. One run, server and client on a core each, medians of interleaved
- * rounds. First of all, every server must give the same answers. Needs wrk, taskset and a C compiler with liburing;
- * a server that can't be had here is left out.
+ * does on io_uring and on epoll, Deno.serve, nginx, fasthttp and Gin (Go), Netty (Java), Node, fastify and Bun. Kept
+ * connections, a connection per request, and 16 requests at a time. One run, server and client on a core each, medians
+ * of interleaved rounds. First of all, every server must give the same answers. Needs wrk and taskset; a server whose
+ * toolchain is not here is left out, and so is, from a quick run, what has to be fetched, unless `--only` names it.
  * `deno run -A bench/listener.ts [--quick] [--json] [--only=PATTERN] [--workload=PATTERN]`
  *
  * @module
@@ -21,21 +21,22 @@ import {
 import { PEERS } from "./listener_peers.ts";
 import { median } from "./statistics.ts";
 import { BODY, checkConstant, REQUESTS } from "./peers/checked_constant.ts";
-import { RunningPeer } from "./peers/running_peer.ts";
+import { PeerBuilder } from "./peers/build.ts";
+import { onlyOption, type Peer, startPeers, WARM_UP_SECONDS } from "./peers/peer.ts";
+import { measureRound, type ServerCost } from "./peers/measured_round.ts";
+import type { RunningPeer } from "./peers/running_peer.ts";
 import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
 
 const quick = Deno.args.includes("--quick");
-const only = new RegExp(
-  Deno.args.find((arg) => arg.startsWith("--only="))?.slice("--only=".length) ?? "",
-);
+const only = onlyOption(Deno.args);
 const asked = new RegExp(
   Deno.args.find((arg) => arg.startsWith("--workload="))?.slice("--workload=".length) ?? "",
 );
 const workloads = WORKLOADS.filter((workload) => asked.test(workload));
 if (workloads.length === 0) throw new Error(`--workload fits none of: ${WORKLOADS.join(", ")}`);
 const rounds = quick ? 1 : 3;
-const seconds = quick ? 1 : 3;
+const seconds = quick ? 1 : 2;
 const SERVER_CORE = 0;
 const CLIENT_CORE = 1;
 
@@ -50,17 +51,11 @@ const COLUMNS = [
   "errors",
 ];
 
-type Round = ListenerLoad & {
-  /** Of the server for each request. */
-  cpuMicroseconds: number;
-  /** How much of its core the server had. */
-  cpuPercent: number;
-};
+type Round = ListenerLoad & ServerCost;
 
 /** A server under measurement. */
 interface Contender {
-  name: string;
-  subject: string;
+  peer: Peer;
   server: RunningPeer;
   rounds: Record<Workload, Round[]>;
 }
@@ -70,8 +65,7 @@ const suite = workloads.join() === "connection per request" ? "churn" : "through
 using samples = Samples.open();
 const run = samples.begin(suite, {
   quick,
-  partial: Deno.args.some((arg) => arg.startsWith("--only=")) ||
-    suite === "throughput" && workloads.length < WORKLOADS.length,
+  partial: only !== null || suite === "throughput" && workloads.length < WORKLOADS.length,
   settings: { rounds, seconds, connections: CONNECTIONS, bytes: BODY.length, pipelined: PIPELINED },
 });
 
@@ -79,21 +73,19 @@ await using started = new AsyncDisposableStack();
 const folder = await Deno.makeTempDir();
 started.defer(() => Deno.remove(folder, { recursive: true }));
 
-const contenders: Contender[] = [];
-const hashes = new Set<string>();
-for (const { name, subject = name, isQuick, env, command } of PEERS) {
-  if ((quick && !isQuick) || !only.test(name)) continue;
-  try {
-    const server = await RunningPeer.start(SERVER_CORE, await command(folder), env);
-    started.use(server);
-    hashes.add(await checkConstant(server.port, PATH));
-    const rounds = { "keep-alive": [], "connection per request": [], "pipelined": [] };
-    contenders.push({ name, subject, server, rounds });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    console.log(`${name} is left out: ${reason}`);
-  }
-}
+const running = await startPeers(PEERS, started, {
+  builder: new PeerBuilder(folder),
+  core: SERVER_CORE,
+  quick,
+  only,
+  check: (_peer, server) => checkConstant(server.port, PATH),
+});
+const contenders = running.map(({ peer, server }): Contender => ({
+  peer,
+  server,
+  rounds: { "keep-alive": [], "connection per request": [], "pipelined": [] },
+}));
+const hashes = new Set(running.map(({ checked }) => checked));
 if (contenders.length === 0) throw new Error("there is no server to measure");
 if (hashes.size !== 1) throw new Error("the servers disagree, though each passed its check");
 
@@ -107,7 +99,8 @@ for (const [workload, script] of scripts) {
   // In a full run the first round warms everything up and does not count.
   for (let round = quick ? 1 : 0; round <= rounds; round++) {
     for (const contender of contenders) {
-      const measured = await measure(contender, script, round === 0 ? 1 : seconds);
+      const warmUp = contender.peer.warmUpSeconds ?? WARM_UP_SECONDS;
+      const measured = await measure(contender, script, round === 0 ? warmUp : seconds);
       if (round > 0) contender.rounds[workload].push(measured);
     }
   }
@@ -119,7 +112,7 @@ console.log(
 );
 for (const workload of workloads) {
   print(workload);
-  for (const { subject, rounds } of contenders) {
+  for (const { peer: { name, subject = name }, rounds } of contenders) {
     recordLoad(run, subject, workload, rounds[workload]);
   }
 }
@@ -130,38 +123,36 @@ console.log(
   }`,
 );
 if (Deno.args.includes("--json")) {
-  const servers = contenders.map(({ name, rounds }) => ({ name, rounds }));
+  const servers = contenders.map(({ peer, rounds }) => ({ name: peer.name, rounds }));
   console.log(JSON.stringify({ seconds, sha256: [...hashes][0], servers }));
 }
 
 async function measure(
-  { name, server }: Contender,
+  { peer: { name }, server }: Contender,
   script: string,
   seconds: number,
 ): Promise<Round> {
-  const before = await server.cpuMicroseconds();
-  const load = await runLoad(server.port, script, seconds, CLIENT_CORE);
-  const used = await server.cpuMicroseconds() - before;
+  const load = await measureRound(
+    name,
+    server,
+    () => runLoad(server.port, script, seconds, CLIENT_CORE),
+  );
   if (load.wireBytes < BODY.length) {
     throw new Error(`${name} sent ${load.wireBytes} bytes an answer under load`);
   }
-  return {
-    ...load,
-    cpuMicroseconds: used / load.requests,
-    cpuPercent: used / load.requests * load.requestsPerSecond / 1e4,
-  };
+  return load;
 }
 
 function print(workload: Workload): void {
   const [{ rounds: floor }] = contenders;
-  const rows = contenders.map(({ name, rounds }) => {
+  const rows = contenders.map(({ peer, rounds }) => {
     const own = rounds[workload];
     const of = (figure: keyof Round) => median(own.map((round) => round[figure]));
     const ratios = own.map((round, i) =>
       round.cpuMicroseconds / floor[workload][i].cpuMicroseconds
     );
     return [
-      name,
+      peer.name,
       of("requestsPerSecond").toFixed(0),
       of("cpuMicroseconds").toFixed(2),
       median(ratios).toFixed(2),

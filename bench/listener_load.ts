@@ -88,7 +88,7 @@ end
  *
  * @param script What {@linkcode writeLoadScript} wrote
  * @param core The core that wrk is pinned to
- * @throws {Error} If nothing was answered
+ * @throws {Error} As {@linkcode readWrkOutput}, or if some was answered twice or never
  */
 export async function runLoad(
   port: number,

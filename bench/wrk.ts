@@ -22,6 +22,9 @@ export interface LoadOptions {
   core: number | null;
 }
 
+/** Nothing was answered for as long as a load went on, nothing failed either. */
+export class NoAnswerError extends Error {}
+
 /** A machine that is busy with other things is slow, not wrong. */
 const TIMEOUT = ["--timeout", "30s"];
 /** How many connections wrk keeps. */
@@ -66,14 +69,14 @@ end
 /**
  * Makes a load with 64 connections, each of which asks again as soon as it is answered.
  *
- * @throws {Error} If anything was answered with an error, or nothing was answered at all
+ * @throws {Error} If anything was answered with an error; {@linkcode NoAnswerError} if nothing was answered
  */
 export async function runWrk({ url, script, seconds, core }: LoadOptions): Promise<Load> {
   const wrk = ["wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, ...TIMEOUT, "-s", script, url];
   const [program, ...args] = core === null ? wrk : ["taskset", "-c", String(core), ...wrk];
   const { text, figures } = readWrkOutput(await new Deno.Command(program, { args }).output());
   const { requests, bytes, us, errors, p50, p99, max } = figures;
-  if (!(requests > 0) || errors > 0) throw new Error(`wrk said:\n${text}`);
+  if (errors > 0) throw new Error(`wrk said:\n${text}`);
   return {
     requests,
     requestsPerSecond: requests / us * 1e6,
@@ -87,7 +90,7 @@ export async function runWrk({ url, script, seconds, core }: LoadOptions): Promi
 /**
  * Reads the line of figures that a script of ours has wrk print.
  *
- * @throws {Error} With all that wrk said, if there is none
+ * @throws {Error} With all that wrk said, if there is none; {@linkcode NoAnswerError} if nothing was answered
  */
 export function readWrkOutput(
   { stdout, stderr }: Deno.CommandOutput,
@@ -95,7 +98,9 @@ export function readWrkOutput(
   const text = new TextDecoder().decode(stdout);
   const json = text.match(/^\{"requests".*\}$/m);
   if (json === null) throw new Error(`wrk said:\n${text}${new TextDecoder().decode(stderr)}`);
-  return { text, figures: JSON.parse(json[0]) };
+  const figures = JSON.parse(json[0]);
+  if (figures.requests === 0 && figures.errors === 0) throw new NoAnswerError(`wrk said:\n${text}`);
+  return { text, figures };
 }
 
 /** The median of one figure over loads. */

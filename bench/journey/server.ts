@@ -14,7 +14,7 @@
 import { LRUCache } from "lru-cache";
 import type { SearchResult } from "../../domain/mod.ts";
 import { inputLines } from "../input_lines.ts";
-import { findByIndex, invalidParameter, rangeOf, readEvents } from "../peers/event_array.ts";
+import { findEvents, indexResults, readRange } from "../peers/range_index.mjs";
 
 /** Events of one commit; Deno KV takes 1,000 mutations and 800 kB. */
 const COMMIT_EVENTS = 500;
@@ -39,7 +39,7 @@ Deno.exit(0);
 /** Stores the events. Keys are in the order of answers, so that a search is one list. */
 async function storedEvents(file: string, folder: string): Promise<Deno.Kv> {
   const kv = await Deno.openKv(`${folder}/journey.kv`);
-  const events = readEvents(file);
+  const events = indexResults(JSON.parse(Deno.readTextFileSync(file)));
   for (let i = 0; i < events.length; i += COMMIT_EVENTS) {
     const commit = kv.atomic();
     for (const { start, end, result } of events.slice(i, i + COMMIT_EVENTS)) {
@@ -52,31 +52,33 @@ async function storedEvents(file: string, folder: string): Promise<Deno.Kv> {
 
 function listing(kv: Deno.Kv): Deno.ServeHandler {
   return async (request) => {
-    const range = rangeOf(request);
-    if (range === null) return invalidParameter();
-    const { from, to } = range;
+    const { from, until } = readRange(request.url);
+    if (Number.isNaN(from) || Number.isNaN(until)) return invalidParameter();
     const found: SearchResult[] = [];
-    const list = kv.list<SearchResult>({ start: ["event", from], end: ["event", to + 1] });
+    const list = kv.list<SearchResult>({ start: ["event", from], end: ["event", until + 1] });
     for await (const { key, value } of list) {
-      if (key[2] as number <= to) found.push(value);
+      if (key[2] as number <= until) found.push(value);
     }
     return Response.json({ data: { events: found }, error: null });
   };
 }
 
 function caching(file: string, answersMax: number): Deno.ServeHandler {
-  const events = readEvents(file);
+  const events = indexResults(JSON.parse(Deno.readTextFileSync(file)));
   const answers = new LRUCache<string, Uint8Array<ArrayBuffer>>({ max: answersMax });
   return (request) => {
     counts.asked++;
     let body = answers.get(request.url);
     if (body === undefined) {
-      const range = rangeOf(request);
-      if (range === null) return invalidParameter();
-      const found = findByIndex(events, range.from, range.to);
-      body = encoder.encode(JSON.stringify({ data: { events: found }, error: null }));
+      const { from, until } = readRange(request.url);
+      if (Number.isNaN(from) || Number.isNaN(until)) return invalidParameter();
+      body = encoder.encode(JSON.stringify(findEvents(events, from, until)));
       answers.set(request.url, body);
     } else counts.kept++;
     return new Response(body, { headers: JSON_HEADERS });
   };
+}
+
+function invalidParameter(): Response {
+  return Response.json({ data: null, error: { code: "invalid_parameter" } }, { status: 400 });
 }

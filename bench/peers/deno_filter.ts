@@ -8,20 +8,21 @@
  * @module
  */
 import { gzipSync } from "node:zlib";
-import { findByFilter, findByIndex, invalidParameter, rangeOf, readEvents } from "./event_array.ts";
+import { findEvents, indexResults, readRange } from "./range_index.mjs";
 
 const [file, way, coding] = Deno.args;
-const events = readEvents(file);
-const find = way === "filter" ? findByFilter : findByIndex;
+const events = indexResults(JSON.parse(Deno.readTextFileSync(file)));
 
 Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
   onListen: ({ port }) => console.log(JSON.stringify({ port })),
 }, (request) => {
-  const range = rangeOf(request);
-  if (range === null) return invalidParameter();
-  const answer = { data: { events: find(events, range.from, range.to) }, error: null };
+  const { from, until } = readRange(request.url);
+  if (Number.isNaN(from) || Number.isNaN(until)) {
+    return Response.json({ data: null, error: { code: "invalid_parameter" } }, { status: 400 });
+  }
+  const answer = way === "filter" ? filterEvents(from, until) : findEvents(events, from, until);
   if (coding !== "gzip" || !request.headers.get("accept-encoding")?.includes("gzip")) {
     return Response.json(answer);
   }
@@ -33,3 +34,9 @@ Deno.serve({
     },
   });
 });
+
+function filterEvents(from: number, until: number) {
+  const found = events.filter(({ start, end }) => start >= from && end <= until)
+    .map(({ result }) => result);
+  return { data: { events: found }, error: null };
+}

@@ -10,6 +10,10 @@ const TREE = `tree() {
 }
 tree "$1" 2>/dev/null`;
 
+/** nginx says its port before it listens: it has as long to do so. */
+const LISTEN_MS_MAX = 5_000;
+const RETRY_MS = 20;
+
 /** A server that listens, with the processes it has started. */
 export class RunningPeer implements AsyncDisposable {
   readonly #process: MeasuredProcess;
@@ -27,7 +31,7 @@ export class RunningPeer implements AsyncDisposable {
    * Starts a server on one core.
    *
    * @param command What prints `"port":` and a number once it runs
-   * @throws {Error} If it ends before that
+   * @throws {Error} If it ends before that, or does not listen soon after
    */
   static async start(
     core: number,
@@ -38,6 +42,7 @@ export class RunningPeer implements AsyncDisposable {
     try {
       const [, pid] = await process.line(/^\{"pid":(\d+)\}$/);
       const [, port] = await process.line(/"port":(\d+)/);
+      await waitUntilListening(Number(port));
       return new RunningPeer(process, Number(pid), Number(port));
     } catch (error) {
       // It has often ended by itself.
@@ -61,5 +66,16 @@ export class RunningPeer implements AsyncDisposable {
   /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process[Symbol.asyncDispose]();
+  }
+}
+
+async function waitUntilListening(port: number): Promise<void> {
+  for (let waited = 0;; waited += RETRY_MS) {
+    try {
+      return (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.ConnectionRefused) || waited > LISTEN_MS_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
   }
 }
