@@ -5,7 +5,7 @@
  */
 
 /**
- * @typedef {{ start: number, end: number, result: object }} IndexedEvent With its start and end in milliseconds
+ * @typedef {{ start: number, end: number, result: Record<string, string> }} IndexedEvent With its start and end in milliseconds
  */
 
 /**
