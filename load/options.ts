@@ -75,7 +75,7 @@ export interface LoadOptions {
   timeoutMs?: number;
   /** How long a connection may take to be made; 3 s if left out. */
   connectTimeoutMs?: number;
-  /** What happens with a connection that fails before it had an answer. */
+  /** What happens with a connection that fails before it had an answer, or whose last answer was 503. */
   reconnect?: {
     /** How long it waits before it is tried again; 100 ms if left out. */
     pauseMs?: number;

@@ -652,7 +652,9 @@ export class UringEngine {
     const outstanding = --this.#outstanding[connection];
     this.#outstandingTotal--;
     this.#answers[connection]++;
-    this.#failures[connection] = 0;
+    // Who is told that there is no room, and is cut off, comes back as one who was reset.
+    if (status === 503 && !isKept && !close) this.#failures[connection]++;
+    else this.#failures[connection] = 0;
     const number = this.#numbers[at];
     const wrong = this.#check.isNeeded
       ? this.#check.answered(connection, paths[number % paths.length], status, bodyBytes)
