@@ -653,8 +653,8 @@ export class UringEngine {
     this.#outstandingTotal--;
     this.#answers[connection]++;
     // Who is told that there is no room, and is cut off, comes back as one who was reset.
-    if (status === 503 && !isKept && !close) this.#failures[connection]++;
-    else this.#failures[connection] = 0;
+    const isCutOff = status === 503 && !isKept && !close;
+    this.#failures[connection] = isCutOff ? this.#failures[connection] + 1 : 0;
     const number = this.#numbers[at];
     const wrong = this.#check.isNeeded
       ? this.#check.answered(connection, paths[number % paths.length], status, bodyBytes)
@@ -669,9 +669,10 @@ export class UringEngine {
     }
     const lost = this.#forgetOutstanding(connection);
     this.#fail("closedEarly", lost, () => "Connection: close before the last answer");
-    // The server closes first: its side, not this one, keeps the port for a minute (TIME_WAIT).
+    // The server closes first: its side, not this one, keeps the port for a minute (TIME_WAIT). A server that sheds need
+    // not: it has too much to do.
     this.#states[connection] |= LAST;
-    this.#deadlines[connection] = this.#nowMs + LINGER_MS;
+    this.#deadlines[connection] = this.#nowMs + (isCutOff ? 0 : LINGER_MS);
     return false;
   }
 
