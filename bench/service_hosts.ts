@@ -52,6 +52,11 @@ export class ServiceHosts implements AsyncDisposable {
     return hosts;
   }
 
+  /** Takes loopback, where this process can reach the service too. */
+  static onLoopback(): ServiceHosts {
+    return new ServiceHosts(null, "it was asked for");
+  }
+
   /** Starts a service and its provider, and waits until it has events to search. */
   async startService({ transport, environment = {}, program }: ServiceOptions): Promise<Service> {
     const provider = this.#started.use(this.#process(null, "server", [

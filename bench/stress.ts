@@ -1,8 +1,9 @@
 /**
  * Overload: from a few connections to four times the limit, with no limit, with 503 past it, and with a reset by the
- * packet filter past it, on io_uring and on Deno.serve. Who is refused tries again after 100 ms. Service and client are
- * on two hosts, network namespaces with a core each; without root there is loopback, and no packet filter.
- * `deno task bench:stress [--quick] [--pause=100]`
+ * packet filter past it, on io_uring and on Deno.serve. Who is refused tries again after a second, as Retry-After says;
+ * then the same with clients that try again after 100 ms. Service and client are on two hosts, network namespaces with
+ * a core each; without root there is loopback, and no packet filter.
+ * `deno task bench:stress [--quick]`
  *
  * @module
  */
@@ -11,15 +12,15 @@ import type { LoadSecond } from "./load_client.ts";
 import { chart, type Figures, figuresOf, recordSeconds } from "./overload_seconds.ts";
 import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
-import { ServiceHosts } from "./service_hosts.ts";
+import { type Service, ServiceHosts } from "./service_hosts.ts";
 import { median } from "./statistics.ts";
 
 const quick = Deno.args.includes("--quick");
-/** Milliseconds until who was refused tries again. */
-const pauseMs = Number(Deno.args.find((arg) => arg.startsWith("--pause="))?.slice(8) ?? "100");
 const LIMIT = 500;
-const STEPS = quick ? [500, 2_000] : [100, 250, 500, 1_000, 1_500, 2_000];
+const STEPS = quick ? [500, 2_000] : [100, 500, 1_000, 2_000];
 const HIGHEST = STEPS.at(-1)!;
+/** Milliseconds until who was refused tries again: as asked, and without patience. */
+const PAUSE_MS = 1_000, IMPATIENT_PAUSE_MS = 100;
 const SECONDS = quick ? 2 : 3;
 const ROUNDS = quick ? 1 : 3;
 /** Seconds at the start of a step that are shown and do not count: connections are made then. */
@@ -41,10 +42,21 @@ interface Contender {
   rounds: Round[];
 }
 
-/** One climb up the steps. */
+/** What one step came to. */
+type Step = Figures & { connections: number; cpuMicroseconds: number };
+
+/** How a way to shed did. */
+interface Targets {
+  shareOfPeak: number;
+  p99Ratio: number;
+}
+
+/** Climbs up the steps, of one service. */
 interface Round {
   seconds: LoadSecond[];
-  steps: (Figures & { cpuMicroseconds: number })[];
+  steps: Step[];
+  /** At the limit and at the highest step, of clients without patience. */
+  impatient: Step[];
   peakMegabytes: number;
 }
 
@@ -69,11 +81,13 @@ const contenders: Contender[] = [];
 }
 const run = samples.begin("stress", {
   quick,
-  partial: pauseMs !== 100,
-  settings: { limit: LIMIT, connections: HIGHEST, steps: STEPS, seconds: SECONDS, pauseMs },
+  settings: {
+    ...{ limit: LIMIT, connections: HIGHEST, steps: STEPS, seconds: SECONDS, rounds: ROUNDS },
+    ...{ pauseMs: PAUSE_MS, impatientPauseMs: IMPATIENT_PAUSE_MS },
+  },
 });
 for (let round = 0; round < ROUNDS; round++) {
-  for (const contender of contenders) contender.rounds.push(await climb(contender));
+  for (const contender of contenders) contender.rounds.push(await measure(contender));
 }
 for (const contender of contenders) {
   print(contender);
@@ -82,34 +96,50 @@ for (const contender of contenders) {
 run.end();
 printTargets();
 
-async function climb({ transport, shed }: Contender): Promise<Round> {
+async function measure({ transport, shed }: Contender): Promise<Round> {
   await using hosts = await ServiceHosts.open();
   const service = await hosts.startService({
     transport,
     environment: { SHED: shed, CONNECTION_LIMIT: String(LIMIT) },
   });
+  const patient = await climb(hosts, service, STEPS, PAUSE_MS);
+  const impatient = quick
+    ? null
+    : await climb(hosts, service, [LIMIT, HIGHEST], IMPATIENT_PAUSE_MS);
+  return {
+    ...patient,
+    impatient: impatient?.steps ?? [],
+    peakMegabytes: await service.process.peakMegabytes(),
+  };
+}
+
+async function climb(
+  hosts: ServiceHosts,
+  service: Service,
+  connectionsOfSteps: readonly number[],
+  pauseMs: number,
+): Promise<{ seconds: LoadSecond[]; steps: Step[] }> {
   const load = await hosts.startLoad(service, {
-    connections: STEPS[0],
+    connections: connectionsOfSteps[0],
     connectionsMax: HIGHEST,
     durationMs: 600_000,
     timeoutMs: TIMEOUT_MS,
     reconnect: { pauseMs, attemptsMax: 1_000_000 },
   });
-  const round: Round = { seconds: [], steps: [], peakMegabytes: 0 };
-  for (const connections of STEPS) {
+  const seconds: LoadSecond[] = [], steps: Step[] = [];
+  for (const connections of connectionsOfSteps) {
     await load.setConnections(connections);
-    round.seconds.push(...await load.seconds(SETTLING));
+    seconds.push(...await load.seconds(SETTLING));
     const before = await service.process.cpuMicroseconds();
     const counted = await load.seconds(SECONDS - SETTLING);
     const cpu = await service.process.cpuMicroseconds() - before;
-    round.seconds.push(...counted);
+    seconds.push(...counted);
     const answers = counted.reduce((sum, { load }) => sum + load.answered - load.status503, 0);
     if (answers === 0) throw new Error(`nothing was served with ${connections} connections`);
-    round.steps.push({ ...figuresOf(counted), cpuMicroseconds: cpu / answers });
+    steps.push({ ...figuresOf(counted), connections, cpuMicroseconds: cpu / answers });
   }
   await load.stop();
-  round.peakMegabytes = await service.process.peakMegabytes();
-  return round;
+  return { seconds, steps };
 }
 
 function record({ name, rounds }: Contender): void {
@@ -123,24 +153,47 @@ function record({ name, rounds }: Contender): void {
       run.series({ ...common, x: connections, xUnit: "connections" });
     }
   });
-  rounds.forEach((round) => {
-    const { shareOfPeak, p99Ratio } = targets(round);
-    const sample = (measure: string, unit: string, value: number) =>
-      run.record({ subject: name, workload: "4 times the limit", measure, unit, value });
-    sample("share_of_peak", "%", shareOfPeak * 100);
-    sample("p99_over_that_at_the_limit", "", p99Ratio);
-    sample("refused_per_second", "connections/s", round.steps.at(-1)!.refusedPerSecond);
-    sample("peak_mb", "MiB", round.peakMegabytes);
-  });
+  for (const { steps, impatient, peakMegabytes } of rounds) {
+    recordOverload(name, "4 times the limit", steps, rounds.map(({ steps }) => steps));
+    if (impatient.length > 0) {
+      recordOverload(name, "without patience", impatient, rounds.map((one) => one.impatient));
+    }
+    run.record({
+      ...{ subject: name, workload: "4 times the limit", measure: "peak_mb", unit: "MiB" },
+      value: peakMegabytes,
+    });
+  }
+  if (!quick) {
+    recordLoad(run, name, "without patience", rounds.map(({ impatient }) => impatient.at(-1)!));
+  }
   recordSeconds(run, name, "over time", rounds[0].seconds);
 }
 
-/** What is asked of a way to shed: how much of its best is left at the highest step, and how much later answers come. */
-function targets({ steps }: Round): { shareOfPeak: number; p99Ratio: number } {
+function recordOverload(
+  subject: string,
+  workload: string,
+  steps: readonly Step[],
+  all: readonly (readonly Step[])[],
+): void {
+  const { shareOfPeak, p99Ratio } = targets(steps, all);
+  const sample = (measure: string, unit: string, value: number) =>
+    run.record({ subject, workload, measure, unit, value });
+  sample("share_of_peak", "%", shareOfPeak * 100);
+  sample("p99_over_that_at_the_limit", "", p99Ratio);
+  sample("refused_per_second", "connections/s", steps.at(-1)!.refusedPerSecond);
+}
+
+/**
+ * What is asked of a way to shed: how much of its best is left at the highest step, and how much later answers come.
+ * The best is that of the step which is best by the median of all rounds: the best of each round would be that of noise.
+ */
+function targets(steps: readonly Step[], all: readonly (readonly Step[])[]): Targets {
+  const rates = steps.map((_, i) => median(all.map((steps) => steps[i].requestsPerSecond)));
+  const peak = steps[rates.indexOf(Math.max(...rates))];
   const most = steps.at(-1)!;
   return {
-    shareOfPeak: most.requestsPerSecond / Math.max(...steps.map((step) => step.requestsPerSecond)),
-    p99Ratio: most.p99Ms / steps[STEPS.indexOf(LIMIT)].p99Ms,
+    shareOfPeak: most.requestsPerSecond / peak.requestsPerSecond,
+    p99Ratio: most.p99Ms / steps.find(({ connections }) => connections === LIMIT)!.p99Ms,
   };
 }
 
@@ -148,31 +201,42 @@ function print({ name, rounds }: Contender): void {
   console.log(`\n${name}`);
   const row = (cells: string[]) => console.log(cells.map((cell) => cell.padStart(12)).join(""));
   row(["connections", "answered/s", "p50 ms", "p99 ms", "refused/s", "CPU µs"]);
-  STEPS.forEach((connections, i) => {
-    const figure = (name: keyof Round["steps"][number], digits: number) =>
-      median(rounds.map(({ steps }) => steps[i][name])).toFixed(digits);
-    row([
-      String(connections),
-      figure("requestsPerSecond", 0),
-      figure("p50Ms", 1),
-      figure("p99Ms", 1),
-      figure("refusedPerSecond", 0),
-      figure("cpuMicroseconds", 1),
-    ]);
-  });
+  const steps = (read: (round: Round) => Step[], note = "") =>
+    read(rounds[0]).forEach(({ connections }, i) => {
+      const figure = (name: keyof Step, digits: number) =>
+        median(rounds.map((round) => read(round)[i][name])).toFixed(digits);
+      row([
+        `${note}${connections}`,
+        figure("requestsPerSecond", 0),
+        figure("p50Ms", 1),
+        figure("p99Ms", 1),
+        figure("refusedPerSecond", 0),
+        figure("cpuMicroseconds", 1),
+      ]);
+    });
+  steps(({ steps }) => steps);
+  steps(({ impatient }) => impatient, "! ");
   console.log(chart(rounds[0].seconds, ["requests_per_second", "p99_ms", "refused_per_second"]));
 }
 
 function printTargets(): void {
-  console.log(`\n${"with 4 times the limit".padEnd(22)}  % of peak  p99 / at the limit  MiB`);
+  console.log("\nWith 4 times the limit; behind it, with clients without patience (!)");
+  console.log(`${"".padEnd(22)}  % of peak     p99 / at the limit    MiB`);
   for (const { name, rounds } of contenders) {
-    const share = median(rounds.map((round) => targets(round).shareOfPeak)) * 100;
-    const ratio = median(rounds.map((round) => targets(round).p99Ratio));
-    const megabytes = median(rounds.map(({ peakMegabytes }) => peakMegabytes));
+    const cell = (read: (round: Round) => Step[], figure: keyof Targets) => {
+      const all = rounds.map(read);
+      return all[0].length === 0 ? "" : median(all.map((steps) => targets(steps, all)[figure]));
+    };
+    const both = (figure: keyof Targets, factor: number, digits: number) =>
+      [({ steps }: Round) => steps, ({ impatient }: Round) => impatient]
+        .map((read) => cell(read, figure))
+        .map((value) => value === "" ? "" : (value * factor).toFixed(digits))
+        .join("  ");
+    const megabytes = String(median(rounds.map(({ peakMegabytes }) => peakMegabytes)));
     console.log(
-      `${name.padEnd(22)} ${share.toFixed(1).padStart(10)} ${ratio.toFixed(2).padStart(19)} ${
-        String(megabytes).padStart(4)
-      }`,
+      `${name.padEnd(22)} ${both("shareOfPeak", 100, 1).padStart(12)} ${
+        both("p99Ratio", 1, 2).padStart(20)
+      } ${megabytes.padStart(6)}`,
     );
   }
 }

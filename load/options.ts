@@ -62,6 +62,11 @@ export interface LoadOptions {
   requests?: number | null;
   /** A connection for each request. */
   close?: boolean;
+  /**
+   * Answers after which a connection is closed and made again, as clients come and go; `null` or left out: never. On
+   * fetch it is up to its pool.
+   */
+  answersPerConnection?: number | null;
   /** Requests that a connection may have unanswered at a time; 1 if left out. */
   pipeline?: number;
   /** What is asked for, one after the other, round and round. */
@@ -103,6 +108,7 @@ export interface ResolvedOptions {
   durationMs: number;
   requests: number;
   close: boolean;
+  answersPerConnection: number;
   pipeline: number;
   paths: readonly string[];
   method: "GET" | "HEAD";
@@ -171,6 +177,12 @@ export function resolveOptions(options: LoadOptions): ResolvedOptions {
     ),
     requests: requests === null ? Infinity : whole("requests", requests, 1, REQUESTS_MAX),
     close,
+    answersPerConnection: whole(
+      "answersPerConnection",
+      options.answersPerConnection ?? REQUESTS_MAX,
+      1,
+      REQUESTS_MAX,
+    ),
     pipeline,
     paths: pathsOf(options.paths ?? [url.pathname + url.search]),
     method: options.method ?? "GET",

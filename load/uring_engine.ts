@@ -507,11 +507,11 @@ export class UringEngine {
   /** Asks as much as there is to ask and the connection can take. */
   #ask(connection: number): void {
     if ((this.#states[connection] & (OPEN | SENDING | LAST)) !== OPEN) return;
-    if (connection >= this.#wanted) {
+    const { pipeline, answersPerConnection } = this.#options;
+    if (connection >= this.#wanted || this.#answers[connection] >= answersPerConnection) {
       if (this.#outstanding[connection] === 0) this.#close(connection);
       return;
     }
-    const { pipeline } = this.#options;
     const before = this.#outstanding[connection];
     while (this.#outstanding[connection] < pipeline && this.#mayTake()) {
       this.#take(connection, this.#nowMs);
