@@ -3,6 +3,7 @@
  * Prints its port. A line "publish" on standard input has it publish editions with 1 % of the events changed, one as
  * soon as the last one is out; "stop" ends that, and it prints how many milliseconds each took. It ends when standard
  * input does.
+ * With a third word, "uncounted", answers are not counted.
  * `deno run --allow-net --allow-env --allow-read --allow-sys --allow-ffi bench/catalogue_server.ts EVENTS [TRANSPORT]`
  *
  * @module
@@ -18,6 +19,7 @@ import { inputLines } from "./input_lines.ts";
 import { CHANGE_SETS, changedEvents, rangeEvents, toLines } from "./range_events.ts";
 
 const count = Number(Deno.args[0]);
+const isCounted = Deno.args[2] !== "uncounted";
 const settings = readSettings(["--transport", Deno.args[1] ?? "deno"], () => undefined);
 let native: NativeServer | null = null;
 const { source } = chooseMemory();
@@ -67,12 +69,15 @@ const opened = await openPublicServer({
   bodyTimeoutMs: settings.requestTimeoutMs,
   bodyBytesMax: BODY_BYTES_MAX,
   durationBounds: DURATION_BUCKETS,
-  module: new URL("../listener_worker.ts", import.meta.url),
+  module: new URL(
+    isCounted ? "../listener_worker.ts" : "uncounted_listener_worker.ts",
+    import.meta.url,
+  ),
   data: { version: "bench", startedAt: 0, ...settings, rateLimit: null },
   handler: createApp({
     routes,
     requestTimeoutMs: settings.requestTimeoutMs,
-    onAnswered: observeRequest,
+    onAnswered: isCounted ? observeRequest : () => {},
   }),
   // Slow ones are logged too: a machine that is busy with other things is slow, not wrong.
   onLogged: ({ url, status }) => {

@@ -38,6 +38,7 @@ export class MeasuredProcess implements AsyncDisposable {
    */
   async line(pattern: RegExp, limitMs = 60_000): Promise<RegExpMatchArray> {
     const deadline = setTimeout(() => this.#child.kill("SIGKILL"), limitMs);
+    let last = "none";
     try {
       for (;;) {
         for (let end = this.#text.indexOf("\n"); end >= 0; end = this.#text.indexOf("\n")) {
@@ -45,14 +46,25 @@ export class MeasuredProcess implements AsyncDisposable {
           this.#text = this.#text.slice(end + 1);
           const match = line.match(pattern);
           if (match !== null) return match;
+          last = line;
         }
         const { value, done } = await this.#reader.read();
-        if (done) throw new Error(`it ended, or took over ${limitMs} ms, without ${pattern}`);
+        if (done) {
+          throw new Error(
+            `it ended, or took over ${limitMs} ms, without ${pattern}; its last words: ${last}`,
+          );
+        }
         this.#text += value;
       }
     } finally {
       clearTimeout(deadline);
     }
+  }
+
+  /** Reads what it prints from now on and drops it, so that it never waits for a reader. */
+  async discardOutput(): Promise<void> {
+    this.#text = "";
+    while (!(await this.#reader.read()).done);
   }
 
   /** Gives it a line on its standard input, which ends when this process does. */

@@ -196,7 +196,7 @@ export class FetchEngine {
     }
   }
 
-  /** @returns Whether an answer came */
+  /** @returns Whether an answer came that is no cut-off */
   async #ask(): Promise<boolean> {
     const { paths, method, body, timeoutMs } = this.#options;
     const number = this.#taken++;
@@ -219,12 +219,15 @@ export class FetchEngine {
       if (!isCounted() || this.#stopping.signal.aborted) return true;
       this.#recorder.sums.bytesReceived += answer.length;
       this.#recorder.answered(response.status, performance.now() - dueMs);
-      if (!this.#check.isNeeded) return true;
+      const { close } = this.#options;
+      const isCutOff = response.status === 503 && !close &&
+        response.headers.get("connection") === "close";
+      if (!this.#check.isNeeded) return !isCutOff;
       // Each in one go, so one place serves all.
       if (this.#check.areBodiesWanted) this.#check.body(0, answer, 0, answer.length);
       const wrong = this.#check.answered(0, path, response.status, answer.length);
       if (wrong !== null) this.#recorder.failed(wrong, 1, () => this.#check.problem);
-      return true;
+      return !isCutOff;
     } catch (error) {
       if (!isCounted() || countedFrom !== this.#countedFrom || this.#stopping.signal.aborted) {
         return false;

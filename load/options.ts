@@ -62,6 +62,11 @@ export interface LoadOptions {
   requests?: number | null;
   /** A connection for each request. */
   close?: boolean;
+  /**
+   * Answers after which a connection is closed and made again, as clients come and go; `null` or left out: never. On
+   * fetch it is up to its pool.
+   */
+  answersPerConnection?: number | null;
   /** Requests that a connection may have unanswered at a time; 1 if left out. */
   pipeline?: number;
   /** What is asked for, one after the other, round and round. */
@@ -77,7 +82,7 @@ export interface LoadOptions {
   timeoutMs?: number;
   /** How long a connection may take to be made; 3 s if left out. */
   connectTimeoutMs?: number;
-  /** What happens with a connection that fails before it had an answer. */
+  /** What happens with a connection that fails before it had an answer, or whose last answer was 503. */
   reconnect?: {
     /** How long it waits before it is tried again; 100 ms if left out. */
     pauseMs?: number;
@@ -105,6 +110,7 @@ export interface ResolvedOptions {
   durationMs: number;
   requests: number;
   close: boolean;
+  answersPerConnection: number;
   pipeline: number;
   paths: readonly string[];
   method: "GET" | "HEAD" | "POST";
@@ -178,6 +184,12 @@ export function resolveOptions(options: LoadOptions): ResolvedOptions {
     ),
     requests: requests === null ? Infinity : whole("requests", requests, 1, REQUESTS_MAX),
     close,
+    answersPerConnection: whole(
+      "answersPerConnection",
+      options.answersPerConnection ?? REQUESTS_MAX,
+      1,
+      REQUESTS_MAX,
+    ),
     pipeline,
     paths: pathsOf(options.paths ?? [url.pathname + url.search]),
     method: options.method ?? "GET",

@@ -315,6 +315,35 @@ test("connections that are refused are tried again until they are let in", async
   assertGreater(report.requests.answered, 0);
 });
 
+test("who is answered 503 and cut off pauses like who is refused", async (engine) => {
+  using server = new RawServer(async ({ send, close }) => {
+    await send(answer("", "503 Service Unavailable", "Connection: close\r\n"));
+    close();
+  });
+  const report = await load({
+    url: server.url,
+    engine,
+    connections: 1,
+    durationMs: 10_000,
+    reconnect: { pauseMs: 1, attemptsMax: 3 },
+  });
+  assertEquals([report.status503, report.connections.givenUp, report.ended], [3, 1, "connections"]);
+});
+
+test("a connection is made again after as many answers as it was to have", async (engine) => {
+  using server = new RawServer(({ send }) => send(answer("")));
+  const report = await load({
+    url: server.url,
+    engine,
+    connections: 2,
+    requests: 60,
+    answersPerConnection: 10,
+  });
+  assertEquals([report.requests.answered, report.errorsTotal], [60, 0]);
+  // Whoever is quicker answers more; the last ones may be those that a connection has to the end.
+  assertGreater(report.connections.opened, 5);
+}, ["io_uring"]);
+
 test("a load gives up when every connection has failed too often", async (engine) => {
   const report = await load({
     url: `http://127.0.0.1:${closedPort()}/`,

@@ -507,11 +507,11 @@ export class UringEngine {
   /** Asks as much as there is to ask and the connection can take. */
   #ask(connection: number): void {
     if ((this.#states[connection] & (OPEN | SENDING | LAST)) !== OPEN) return;
-    if (connection >= this.#wanted) {
+    const { pipeline, answersPerConnection } = this.#options;
+    if (connection >= this.#wanted || this.#answers[connection] >= answersPerConnection) {
       if (this.#outstanding[connection] === 0) this.#close(connection);
       return;
     }
-    const { pipeline } = this.#options;
     const before = this.#outstanding[connection];
     while (this.#outstanding[connection] < pipeline && this.#mayTake()) {
       this.#take(connection, this.#nowMs);
@@ -652,7 +652,9 @@ export class UringEngine {
     const outstanding = --this.#outstanding[connection];
     this.#outstandingTotal--;
     this.#answers[connection]++;
-    this.#failures[connection] = 0;
+    // Who is told that there is no room, and is cut off, comes back as one who was reset.
+    const isCutOff = status === 503 && !isKept && !close;
+    this.#failures[connection] = isCutOff ? this.#failures[connection] + 1 : 0;
     const number = this.#numbers[at];
     const wrong = this.#check.isNeeded
       ? this.#check.answered(connection, paths[number % paths.length], status, bodyBytes)
@@ -667,9 +669,10 @@ export class UringEngine {
     }
     const lost = this.#forgetOutstanding(connection);
     this.#fail("closedEarly", lost, () => "Connection: close before the last answer");
-    // The server closes first: its side, not this one, keeps the port for a minute (TIME_WAIT).
+    // The server closes first: its side, not this one, keeps the port for a minute (TIME_WAIT). A server that sheds need
+    // not: it has too much to do.
     this.#states[connection] |= LAST;
-    this.#deadlines[connection] = this.#nowMs + LINGER_MS;
+    this.#deadlines[connection] = this.#nowMs + (isCutOff ? 0 : LINGER_MS);
     return false;
   }
 
