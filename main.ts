@@ -508,9 +508,11 @@ function observePoll(metrics: Metrics, record: PollRecord): void {
 }
 
 function observeRequest(metrics: Metrics, answered: AnsweredRequest): void {
-  const { route, method, status, seconds, bytes } = answered;
+  const { route, method, status, seconds, bytes, error } = answered;
   metrics.http.observe(route, method, status, seconds, bytes);
   const isSlow = seconds * 1_000 >= settings.slowRequestMs;
+  // Who is over the limit is counted; a line for each would be a load of its own.
+  if (error instanceof HttpError && error.code === "service_overloaded") return;
   if (status < 500 && !isSlow && Math.random() >= settings.logRequests) return;
   logRequest(answered, isSlow);
 }

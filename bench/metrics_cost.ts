@@ -6,7 +6,7 @@
  * @module
  */
 import { transportProblem } from "../native/mod.ts";
-import { ThreadStatistics } from "../native/statistics.ts";
+import { type StatisticsLayout, ThreadStatistics } from "../native/statistics.ts";
 import { DURATION_BUCKETS } from "../telemetry/mod.ts";
 import { MeasuredProcess } from "./measured_process.ts";
 import { EVENTS_QUICK, rangePaths } from "./range_events.ts";
@@ -117,7 +117,10 @@ async function scrape(transport: "uring" | "deno", name: string): Promise<void> 
 
 /** What a listener's thread does to count an answer, with nothing around it; the dearest case, one answer in a turn. */
 function countAlone(): void {
-  const layout = { paths: ["/search"], durationBounds: DURATION_BUCKETS };
+  const layout: StatisticsLayout = {
+    routes: [{ path: "/search", method: "GET" }],
+    durationBounds: DURATION_BUCKETS,
+  };
   const statistics = new ThreadStatistics(ThreadStatistics.allocate(layout), layout);
   const count = () => {
     const begun = performance.now();

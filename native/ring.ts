@@ -239,6 +239,11 @@ export class Ring implements Disposable {
     return Atomics.load(this.#completionTail, 0);
   }
 
+  /** Completions that are there and were not taken. */
+  get ready(): number {
+    return (this.tail - this.head) >>> 0;
+  }
+
   /** Gives the completions before {@linkcode Ring.head} back to the kernel. */
   publishHead(): void {
     Atomics.store(this.#completionHead, 0, this.head);

@@ -64,6 +64,8 @@ const HOLDING = SENDING | FINISHING;
 
 /** Room for one address of a client. */
 const PEER_BYTES = 32;
+/** Completions after which a turn begins, whatever else has happened. */
+const TURN_COMPLETIONS = RECEIVE_BUFFERS / 2;
 /** What is longer is sent as a message. */
 const SINGLE_BYTES_MAX = 2 ** 30;
 
@@ -152,6 +154,9 @@ export class UringDriver implements Driver {
     const ring = this.#ring;
     this.wasBusy = ring.hasPending;
     ring.enter(1);
+    // One enter brings 20 completions at most (IO_LOCAL_TW_DEFAULT_MAX, since Linux 6.13); what else has happened would
+    // wait for later turns unseen. As many as there surely are buffers for.
+    while (ring.hasPending && ring.ready < TURN_COMPLETIONS) ring.enter(0);
     this.#events.begun();
     const { completions, completionMask } = ring;
     const { bytes, byteLength } = this.#buffers;
