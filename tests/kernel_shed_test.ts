@@ -3,6 +3,7 @@ import { Agent } from "../limits/testing/agent.ts";
 import { NetworkNamespace, networkNamespaceProblem } from "../limits/testing/network_namespaces.ts";
 import { RawConnection } from "./raw_http.ts";
 import { Service, START_PERMISSIONS } from "./service.ts";
+import { eventually } from "./target.ts";
 import { TRANSPORTS } from "./transports.ts";
 
 const noNamespaces = await networkNamespaceProblem();
@@ -40,7 +41,10 @@ for (const { transport, problem } of TRANSPORTS) {
         assertEquals(await metric("http_scaling_rejections_total"), 3);
         assertEquals(await metric("http_scaling_connection_limit"), 5);
         assertEquals(await metric("http_scaling_needs_scaleout"), 1);
-        assertEquals(await metric("http_connections_active"), 5);
+        await eventually(
+          async () => await metric("http_connections_active") === 5,
+          "five connections are counted",
+        );
         // Somebody removes the rules: they come back.
         await namespace.run("nft", ["flush ruleset"]);
         await service.line(({ message }) => /installed again/.test(message), "the rules are back");

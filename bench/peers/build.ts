@@ -62,7 +62,9 @@ export class PeerBuilder {
   /** A server for Node that needs nothing from npm. */
   node(file: string): Promise<string[]> {
     return this.#once("node", async () => {
-      await output("node", ["--version"]);
+      // Where there is no Node, Deno puts itself on the PATH of its children as `node`.
+      const deno = await output("node", ["-p", "process.versions.deno ?? ''"]);
+      if (deno.trim() !== "") throw new Error("there is no Node, only Deno standing in for it");
       return ["node"];
     }).then((node) => [...node, here(file)]);
   }
