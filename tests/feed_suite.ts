@@ -9,6 +9,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { basePlan, element, feed, olderEdition, plan, xmlResponse, zone } from "./feed_server.ts";
 import { rawRequest } from "./raw_http.ts";
 import {
+  eventually,
   type FoundEvent,
   idOf,
   type Poll,
@@ -194,12 +195,20 @@ export async function feedSuite(t: Deno.TestContext, target: Target): Promise<vo
       const shown = await titles();
       assertEquals(shown.filter((title) => title === "beside bad plans").length, 2);
       assert(shown.includes("after") && !shown.includes("nameless"));
-      const response = await fetch(`${adminUrl}/rejected?limit=1000`);
-      const reasons = Object.fromEntries(
-        (await response.json()).data.rejected.map((
-          { base_plan_id, plan_id, reason }: Record<string, string | null>,
-        ) => [`${base_plan_id} ${plan_id?.slice(0, 10)}`, reason]),
+      const readReasons = async (): Promise<Record<string, string>> => {
+        const response = await fetch(`${adminUrl}/rejected?limit=1000`);
+        return Object.fromEntries(
+          (await response.json()).data.rejected.map((
+            { base_plan_id, plan_id, reason }: Record<string, string | null>,
+          ) => [`${base_plan_id} ${plan_id?.slice(0, 10)}`, reason]),
+        );
+      };
+      // They are stored behind the poll, which is visible before.
+      await eventually(
+        async () => (await readReasons())["null 1"] !== undefined,
+        "the plans that were set aside are listed",
       );
+      const reasons = await readReasons();
       for (
         const [key, reason] of [
           ["10060 undefined", "missing_plan_id"],
