@@ -7,6 +7,7 @@ import {
   limiterLine,
   LimiterMetrics,
   PacketFilter,
+  PacketFilterError,
   packetFilterProblem,
   RateLimiter,
   type ScalingReading,
@@ -199,8 +200,15 @@ export class Overload {
     const { shed } = this.#settings;
     if (shed === "none") return NO_ENFORCEMENT;
     if (shed === "app") return this.#inApp();
-    const problem = await packetFilterProblem();
-    if (problem === null) return await this.#inKernel(port);
+    let problem = await packetFilterProblem();
+    if (problem === null) {
+      try {
+        return await this.#inKernel(port);
+      } catch (error) {
+        if (!(error instanceof PacketFilterError)) throw error;
+        problem = error.message;
+      }
+    }
     this.#log.warn("{problem}. Connections past the limit get 503 instead, as with SHED=app", {
       problem,
     });

@@ -22,6 +22,7 @@ export * from "./limit_algorithms.ts";
 export * from "./limiter_metrics.ts";
 export * from "./measurement.ts";
 export * from "./metrics_reading.ts";
+export { PacketFilterError } from "./nft.ts";
 export * from "./packet_filter.ts";
 export * from "./rate_limiter.ts";
 export * from "./rate_refusal.ts";

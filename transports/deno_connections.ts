@@ -96,8 +96,15 @@ export class DenoConnections {
   #look(): void {
     const now = performance.now();
     if (now - this.#lookedAt < LOOK_MS) return;
-    const peers = this.#table!.peers();
-    this.#lookedAt = performance.now();
+    let peers: Set<string>;
+    try {
+      peers = this.#table!.peers();
+    } catch {
+      // Out of descriptors, for one: who was known is still there.
+      return;
+    } finally {
+      this.#lookedAt = performance.now();
+    }
     this.#active = peers.size;
     this.#admitted = this.#admitted.intersection(peers);
   }
