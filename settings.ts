@@ -2,7 +2,7 @@ import type { LogLevel } from "@logtape/logtape";
 import type { SellModePolicy } from "./domain/mod.ts";
 import { parseAddressRange } from "./limits/client_address.ts";
 import { LIMIT_ALGORITHMS, type LimitAlgorithm } from "./limits/limit_algorithms.ts";
-import { RATE_MAX } from "./limits/token_bucket.ts";
+import { RATE_MAX } from "./limits/limits.ts";
 import type { LogFormat } from "./telemetry/mod.ts";
 
 /** Every setting, read and checked. Durations are in milliseconds, sizes in bytes. */

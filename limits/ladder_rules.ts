@@ -1,9 +1,4 @@
-import {
-  CONNECTION_LIMIT_MAX,
-  HALF_OPEN_SECONDS_MAX,
-  TIER_CONNECTIONS_MAX,
-  TIERS_MAX,
-} from "./packet_filter_limits.ts";
+import { HALF_OPEN_SECONDS_MAX, LIMIT_CEILING, TIER_CONNECTIONS_MAX, TIERS_MAX } from "./limits.ts";
 
 /**
  * A connection limit in the packet filter that can be moved while it keeps its count.
@@ -50,7 +45,7 @@ const PRIORITY = "filter + 10";
  * {@linkcode TIER_CONNECTIONS_MAX} allow, at equal ratios, so that rounding a limit down takes the same share of it
  * everywhere. A fixed limit, given as both bounds, is one tier.
  *
- * @throws {RangeError} where the bounds are no whole numbers from 1 to {@linkcode CONNECTION_LIMIT_MAX}, or the wrong
+ * @throws {RangeError} where the bounds are no whole numbers from 1 to {@linkcode LIMIT_CEILING}, or the wrong
  * way round
  *
  * @example
@@ -64,9 +59,9 @@ const PRIORITY = "filter + 10";
  */
 export function chooseTiers(minimum: number, maximum: number): number[] {
   for (const bound of [minimum, maximum]) {
-    if (!Number.isInteger(bound) || bound < 1 || bound > CONNECTION_LIMIT_MAX) {
+    if (!Number.isInteger(bound) || bound < 1 || bound > LIMIT_CEILING) {
       throw new RangeError(
-        `a connection limit of ${bound}: give a whole number from 1 to ${CONNECTION_LIMIT_MAX}`,
+        `a connection limit of ${bound}: give a whole number from 1 to ${LIMIT_CEILING}`,
       );
     }
   }

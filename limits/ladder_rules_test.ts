@@ -8,9 +8,9 @@ import {
   removeRules,
   tierFor,
 } from "./ladder_rules.ts";
-import { CONNECTION_LIMIT_MAX, TIER_CONNECTIONS_MAX, TIERS_MAX } from "./packet_filter_limits.ts";
+import { LIMIT_CEILING, TIER_CONNECTIONS_MAX, TIERS_MAX } from "./limits.ts";
 
-const limits = fc.integer({ min: 1, max: CONNECTION_LIMIT_MAX });
+const limits = fc.integer({ min: 1, max: LIMIT_CEILING });
 
 Deno.test("tiers ascend from one bound to the other and are no more than allowed", () => {
   fc.assert(fc.property(limits, limits, (one, other) => {
@@ -39,7 +39,7 @@ Deno.test("a limit is held by the highest tier not above it, and by the first wh
 Deno.test("bounds that are no limits are refused with what would be", () => {
   assertThrows(() => chooseTiers(0, 10), RangeError, "from 1 to 1000000");
   assertThrows(() => chooseTiers(1, 10.5), RangeError, "10.5");
-  assertThrows(() => chooseTiers(1, CONNECTION_LIMIT_MAX + 1), RangeError, "1000001");
+  assertThrows(() => chooseTiers(1, LIMIT_CEILING + 1), RangeError, "1000001");
   assertThrows(() => chooseTiers(20, 10), RangeError, "give the lower first");
 });
 

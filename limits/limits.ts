@@ -6,7 +6,7 @@ export const LIMIT_MINIMUM = 100;
 export const LIMIT_MAXIMUM = 10_000;
 /** The first limit unless said otherwise. */
 export const LIMIT_INITIAL = 800;
-/** No limit may be configured greater than this. */
+/** No limit may be configured greater than this, and no tier be higher; a greater one is refused with a RangeError. */
 export const LIMIT_CEILING = 1_000_000;
 /** Share of the limit from which on it counts as in use; so does any rejection. Below it a limit never moves up. */
 export const LIMIT_USED_SHARE = 0.9;
@@ -41,6 +41,32 @@ export const METRICS_TIMEOUT_MS = 2_000;
 export const LINE_CHARACTERS_MAX = 8_192;
 /** Labels of one sample; one with more is refused. */
 export const LABELS_MAX = 32;
+
+/**
+ * Tiers of a ladder, that is limits that it can hold; others are rounded down to one of them. Every connection that is
+ * let in is counted once for each tier.
+ */
+export const TIERS_MAX = 32;
+/**
+ * Tiers times the highest of them; a ladder for a higher limit gets fewer tiers. The kernel looks at every connection of
+ * a tier when a new one comes, at most once for each tick of its clock, and at 80 ns each: with this many it is 0.7 ms
+ * of the 4 ms between two ticks (docs/decisions/0008-packet-filter.md).
+ */
+export const TIER_CONNECTIONS_MAX = 8_192;
+/**
+ * Seconds that a connection of the port keeps its place while it is half open or half closed and nothing happens on it;
+ * the kernel's own are 60 and 120.
+ */
+export const HALF_OPEN_SECONDS_MAX = 5;
+/** Milliseconds that one run of `nft` may take (usual: 5); then it is ended and counts as failed. */
+export const COMMAND_MS_MAX = 5_000;
+/** Changes and readings that wait for the one under way; the next is refused. */
+export const WAITING_MAX = 64;
+
+/** The largest rate, in requests a second: with it the thousandths of two seconds fit a word of 32 bits. */
+export const RATE_MAX = 1_000_000;
+/** Clients that are told apart at a time, all threads together, in 768 kB; one more takes the place of who was away longest. */
+export const RATE_CLIENTS_MAX = 65_536;
 
 /** Simulated periods of one scenario; a longer one is refused. */
 export const SIMULATED_PERIODS_MAX = 1_000_000;

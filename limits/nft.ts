@@ -1,4 +1,4 @@
-import { COMMAND_MS_MAX } from "./packet_filter_limits.ts";
+import { COMMAND_MS_MAX } from "./limits.ts";
 
 /**
  * What stood in the way: no `nft` to be run, no permission of Deno's to run it, no permission of the kernel's to change

@@ -10,7 +10,7 @@ import {
 } from "./ladder_rules.ts";
 import type { InstalledLadder } from "./ladder_rules.ts";
 import { PacketFilterError, runNft } from "./nft.ts";
-import { WAITING_MAX } from "./packet_filter_limits.ts";
+import { WAITING_MAX } from "./limits.ts";
 
 /** How a packet filter is opened. */
 export interface PacketFilterOptions extends Ladder {

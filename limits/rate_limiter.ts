@@ -1,9 +1,7 @@
 import { TRUSTED_PROXY, UNKNOWN_CLIENT } from "./client_address.ts";
 import { ClientBuckets } from "./client_buckets.ts";
+import { RATE_CLIENTS_MAX } from "./limits.ts";
 import { BUCKET_WORDS, fillBucket, takeToken } from "./token_bucket.ts";
-
-/** Clients that are told apart at a time, all threads together: 768 kB. */
-export const RATE_CLIENTS_MAX = 65_536;
 
 /** Requests a second; `null` for no limit. */
 export interface RateLimits {

@@ -1,6 +1,6 @@
 import { ClientAddresses } from "./client_address.ts";
 import { RateLimiter } from "./rate_limiter.ts";
-import { RATE_MAX } from "./token_bucket.ts";
+import { RATE_MAX } from "./limits.ts";
 
 const memory = RateLimiter.allocate({ rate: RATE_MAX, ratePerClient: RATE_MAX }, 0);
 const limiter = new RateLimiter(memory);

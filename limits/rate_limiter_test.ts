@@ -1,7 +1,8 @@
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import { ClientAddresses, TRUSTED_PROXY, UNKNOWN_CLIENT } from "./client_address.ts";
 import { ClientBuckets } from "./client_buckets.ts";
-import { RATE_CLIENTS_MAX, RateLimiter, type RateLimits } from "./rate_limiter.ts";
+import { RATE_CLIENTS_MAX } from "./limits.ts";
+import { RateLimiter, type RateLimits } from "./rate_limiter.ts";
 
 function limiter(limits: RateLimits) {
   const memory = RateLimiter.allocate(limits, 0);

@@ -89,7 +89,9 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
       lastRead = { at: now, done: read().then(() => {}, () => {}) };
     }
     await lastRead.done;
-    const { connectionLimit, rejections, rejectionRate, saturation, needsScaleout } = signals;
+    const { rejections, rejectionRate, saturation, needsScaleout } = signals;
+    // The limit that is kept, also while the service does not answer.
+    const connectionLimit = filter.limit;
     return { connectionLimit, rejections, rejectionRate, saturation, needsScaleout };
   });
   await using server = Deno.serve(

@@ -18,7 +18,7 @@ export function fillBucket(words: Int32Array, at: number, rate: number, nowMs: n
  * lies in memory that threads may share: each step is one atomic operation, so that no token is taken twice.
  *
  * @param at The word where the bucket begins
- * @param rate Tokens a second, up to {@linkcode RATE_MAX}, which is also what the bucket holds
+ * @param rate Tokens a second, up to RATE_MAX of limits.ts, which is also what the bucket holds
  * @param nowMs By a clock that all threads share
  * @returns Whether there was one
  *
@@ -62,6 +62,3 @@ function refill(words: Int32Array, at: number, capacity: number, added: number):
     if (Atomics.compareExchange(words, at + TOKENS, tokens, filled) === tokens) return;
   }
 }
-
-/** The largest rate: with it the thousandths of two seconds fit a word. */
-export const RATE_MAX = 1_000_000;

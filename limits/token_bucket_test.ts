@@ -1,6 +1,7 @@
 import { assertEquals, assertLessOrEqual } from "@std/assert";
 import fc from "fast-check";
-import { BUCKET_WORDS, fillBucket, RATE_MAX, takeToken } from "./token_bucket.ts";
+import { RATE_MAX } from "./limits.ts";
+import { BUCKET_WORDS, fillBucket, takeToken } from "./token_bucket.ts";
 
 Deno.test("a bucket lets through a second's requests at once, then its rate", () => {
   const words = new Int32Array(BUCKET_WORDS);
