@@ -21,6 +21,7 @@ import {
   adminRoutes,
   type AnsweredRequest,
   BODY_BYTES_MAX,
+  boardRoute,
   ChangeFeed,
   type Check,
   createApp,
@@ -128,6 +129,7 @@ async function run(): Promise<void> {
     streamRoute(feed),
     healthRoute(VERSION, STARTED_AT),
     readyRoute(checks),
+    boardRoute(),
   ];
   publicRoutes.push(...documentRoutes({
     title: "Marquee",
@@ -405,6 +407,7 @@ function announce(
 ): void {
   const scheme = settings.certFile === null ? "http" : "https";
   const base = `${scheme}://${reachable(settings.host)}:${publicServer.server.port}`;
+  log.info("Board: {url}", { url: `${base}/` });
   log.info("Search: {url}", { url: `${base}/search`, port: publicServer.server.port });
   log.info("Documentation: {url}", { url: `${base}/docs` });
   if (adminServer !== null) {

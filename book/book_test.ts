@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { SampleReader } from "../bench/sample_reader.ts";
 import { type RunOptions, Samples } from "../bench/samples.ts";
+import { chromium, OVERFLOW, withPage } from "../tests/chromium.ts";
 import { BookError, buildBook, readChapters } from "./mod.ts";
 
 /** Two suites that ran in full, one that ran quickly only, one that did not end. */
@@ -310,79 +311,34 @@ Deno.test("the command says what is wrong and makes no book of it", async () => 
   ]);
 });
 
-const chromium = ["chromium", "chromium-browser", "google-chrome"].find((name) => {
-  try {
-    return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" })
-      .outputSync().success;
-  } catch {
-    return false;
-  }
-});
-if (chromium === undefined) console.warn("Ignored: no Chromium here to lay the book out with");
-
 Deno.test({
   name: "on a phone nothing but tables and code scrolls sideways (needs Chromium)",
   ignore: chromium === undefined,
   fn: () =>
-    withReader(async (reader) => {
-      const { html } = build(reader, EVERYTHING);
-      for (const width of [320, 360, 1280]) {
-        const { overflow, scrolling, drawings } = await layOut(html, width);
-        assertEquals(overflow, 0, `the page is ${overflow} wider than a screen of ${width}`);
-        // One that did not scroll at all would show that the page is not what it should be.
-        assertEquals(
-          scrolling > (width < 500 ? 2 : 0),
-          true,
-          `${scrolling} parts scroll at ${width}`,
-        );
-        assertEquals(drawings, 2, "each chart is shown once");
-      }
-    }),
+    withReader((reader) =>
+      withPage(async (page) => {
+        const { html } = build(reader, EVERYTHING);
+        for (const width of [320, 360, 1280]) {
+          await page.setViewport({ width, height: 800 });
+          await page.setContent(html);
+          const overflow = await page.evaluate(OVERFLOW);
+          assertEquals(overflow, 0, `the page is ${overflow} wider than a screen of ${width}`);
+          // One that did not scroll at all would show that the page is not what it should be.
+          const scrolling = Number(
+            await page.evaluate(
+              '[...document.querySelectorAll(".scroll, pre")].filter((e) => e.scrollWidth > e.clientWidth).length',
+            ),
+          );
+          assertEquals(
+            scrolling > (width < 500 ? 2 : 0),
+            true,
+            `${scrolling} parts scroll at ${width}`,
+          );
+          const drawings = await page.evaluate(
+            '[...document.querySelectorAll("svg")].filter((e) => e.getBoundingClientRect().width > 0).length',
+          );
+          assertEquals(drawings, 2, "each chart is shown once");
+        }
+      })
+    ),
 });
-
-/** Lays a page out in a frame, since a window of Chromium has a least width, and asks for what came of it. */
-async function layOut(
-  html: string,
-  width: number,
-): Promise<{ overflow: number; scrolling: number; drawings: number }> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${folder}/book.html`, html);
-    const frame =
-      `<!doctype html><iframe src="book.html" width="${width}" height="800" style="border:0">
-</iframe><script>
-addEventListener("load", () => {
-  const { document } = frames[0];
-  const all = [...document.querySelectorAll("*")];
-  const seen = {
-    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    scrolling: all.filter((e) => e.matches(".scroll, pre") && e.scrollWidth > e.clientWidth).length,
-    drawings: all.filter((e) => e.matches("svg") && e.getBoundingClientRect().width > 0).length,
-  };
-  document.defaultView.frameElement.remove();
-  window.document.body.textContent = "SEEN" + JSON.stringify(seen) + "SEEN";
-});
-</script>`;
-    await Deno.writeTextFile(`${folder}/frame.html`, frame);
-    const { stdout } = await new Deno.Command(chromium!, {
-      args: [
-        ...[
-          "--headless",
-          "--no-sandbox",
-          "--disable-gpu",
-          "--hide-scrollbars",
-          "--allow-file-access-from-files",
-        ],
-        ...[`--user-data-dir=${folder}/profile`, "--window-size=1400,900", "--dump-dom"],
-        `file://${folder}/frame.html`,
-      ],
-      stderr: "null",
-      signal: AbortSignal.timeout(60_000),
-    }).output();
-    const [, seen] = new TextDecoder().decode(stdout).match(/SEEN(\{.*\})SEEN/) ?? [];
-    if (seen === undefined) throw new Error("Chromium told nothing of the page");
-    return JSON.parse(seen);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}

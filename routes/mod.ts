@@ -7,6 +7,7 @@
  */
 export * from "./admin_routes.ts";
 export * from "./app.ts";
+export * from "./board_route.ts";
 export * from "./change_feed.ts";
 export * from "./document_routes.ts";
 export * from "./event_route.ts";

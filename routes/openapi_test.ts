@@ -75,7 +75,7 @@ Deno.test("the document of the public routes is valid OpenAPI 3.1, as served", a
   assertEquals(validator.version, "3.1");
   assertEquals(
     Object.keys(document.paths).sort(),
-    ["/docs", "/events/stream", "/events/{id}", "/health", "/openapi.json", "/ready", "/search"],
+    ["/", "/docs", "/events/stream", "/events/{id}", "/health", "/openapi.json", "/ready", "/search"],
   );
   const ids = Object.values(
     document.paths as Record<string, Record<string, { operationId: string }>>,
@@ -145,6 +145,7 @@ Deno.test("every answer of every public route is one that the document describes
   await answers.check("get", "/ready", await unready.get("/ready"));
   await answers.check("get", "/openapi.json", await app.get("/openapi.json"));
   await answers.check("get", "/docs", await app.get("/docs"));
+  await answers.check("get", "/", await app.get("/"));
 
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(methods)) {

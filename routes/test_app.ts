@@ -4,6 +4,7 @@ import { type PollRecord, Store } from "../store/mod.ts";
 import {
   adminRoutes,
   type AnsweredRequest,
+  boardRoute,
   ChangeFeed,
   type Check,
   createApp,
@@ -57,6 +58,7 @@ export class TestApp implements AsyncDisposable {
       streamRoute(this.feed),
       healthRoute("1.2.3", Date.now()),
       readyRoute(checks),
+      boardRoute(),
       ...options.routes ?? [],
     ];
     const info = { title: "Marquee", version: "1.2.3", description: "Under test." };
