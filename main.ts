@@ -14,6 +14,7 @@ import {
   type FeedPool,
   Poller,
   type Provider,
+  providerNames,
   schedule,
   XmlProvider,
 } from "./poller/mod.ts";
@@ -22,6 +23,7 @@ import {
   type AnsweredRequest,
   BODY_BYTES_MAX,
   boardRoute,
+  type CatalogueNews,
   ChangeFeed,
   type Check,
   createApp,
@@ -32,13 +34,20 @@ import {
   readyRoute,
   type Route,
   searchRoute,
+  STREAM_CHANGES_KEPT,
   streamRoute,
 } from "./routes/mod.ts";
 import { chooseMemory } from "./memory_source.ts";
 import { Overload } from "./overload.ts";
 import { readSettings, type Settings, SettingsError, settingsHelp } from "./settings.ts";
 import { type PollRecord, Store } from "./store/mod.ts";
-import { configureLogging, DURATION_BUCKETS, logger, Metrics } from "./telemetry/mod.ts";
+import {
+  configureLogging,
+  DURATION_BUCKETS,
+  LineBudget,
+  logger,
+  Metrics,
+} from "./telemetry/mod.ts";
 import {
   type NativeServer,
   openPublicServer,
@@ -51,6 +60,10 @@ import {
 const VERSION = denoJson.version;
 const STARTED_AT = Date.now();
 const DEFAULT_KV_PATH = "data/marquee.kv";
+/** Lines a second about requests that clients got wrong (4xx); past it they are counted. */
+const CLIENT_ERROR_LINES_MAX = 100;
+/** How long POST /poll waits for what it made to be seen; then it answers. */
+const VISIBLE_WAIT_MS_MAX = 10_000;
 
 const settings = settingsOrExit();
 configureLogging({
@@ -58,6 +71,8 @@ configureLogging({
   level: settings.logLevel,
 });
 const log = logger("service");
+const clientErrorLines = new LineBudget(CLIENT_ERROR_LINES_MAX, (dropped) =>
+  logger("request").info("{dropped} more requests were refused, and have no line", { dropped }));
 
 // Deno ends the process at either of these unless somebody takes it; one bad request is not worth all the others.
 globalThis.addEventListener("unhandledrejection", (event) => {
@@ -104,7 +119,7 @@ async function run(): Promise<void> {
   });
   let native: NativeServer | null = null;
   const overload = new Overload(settings);
-  const feed = new ChangeFeed();
+  const feed = new ChangeFeed(await pastChanges(store));
   const breakers: Record<string, BreakerState> = Object.fromEntries(
     names.map((name) => [name, "closed"]),
   );
@@ -145,7 +160,18 @@ async function run(): Promise<void> {
   const queueDepths = () => ({ parse: feedPool.queueDepth, build: catalogue.queueDepth });
   const admin = adminRoutes({
     pollLog: store,
-    poll: () => pollNow(true),
+    poll: async () => {
+      const polls = await pollNow(true);
+      if (polls.length > 0) {
+        // Whoever asked looks at once. What takes longer comes all the same.
+        const version = Math.max(...polls.map((poll) => poll.version));
+        await settlesWithin(
+          Promise.all([catalogue.reaches(version), store.settled()]),
+          VISIBLE_WAIT_MS_MAX,
+        );
+      }
+      return polls;
+    },
     metrics: async () => ({
       contentType: metrics.registry.contentType,
       text: await metrics.registry.metrics(),
@@ -303,7 +329,20 @@ async function run(): Promise<void> {
   // What is stored is served first; reading it for a poll at the same time would double the time to the first answer.
   await Promise.race([loaded.promise, following]);
   pollNow = (isRequest) => isRequest ? poller.requestPoll() : poller.poll();
-  await pollNow();
+  await poller.pollAfterStandby();
+}
+
+/** The changes that the poll log has, oldest first: with them a client may resume after a restart. */
+async function pastChanges(store: Store): Promise<CatalogueNews[]> {
+  try {
+    const polls = await store.polls(STREAM_CHANGES_KEPT);
+    return polls.filter(({ outcome }) => outcome === "changed")
+      .map(({ version, added, changed }) => ({ version, added, changed }))
+      .sort((a, b) => a.version - b.version);
+  } catch (error) {
+    log.warn("Streams cannot resume from before this start: {error}", { error: describe(error) });
+    return [];
+  }
 }
 
 /**
@@ -349,7 +388,9 @@ function createProviders(pool: FeedPool): Provider[] {
   const onThreadFailed = ({ message }: Error) =>
     logger("poller").warn("Feeds are read in the main thread: {reason}", { reason: message });
   const common = { timeoutMs, bytesMax, pool, onThreadFailed };
-  const named = settings.providerUrls.map((url) => new XmlProvider({ url, ...common }));
+  const urls = settings.providerUrls;
+  const urlNames = providerNames(urls);
+  const named = urls.map((url, i) => new XmlProvider({ name: urlNames[i], url, ...common }));
   if (named.length > 0) return named;
   if (edge !== null) {
     // No second port: the built-in provider answers without a socket.
@@ -468,6 +509,8 @@ function announceTransport({ transport, native, reasons }: PublicServer): void {
     log.warn("The deno transport does not keep {settings}; only REQUEST_TIMEOUT holds", {
       settings: unkept.join(", "),
     });
+  } else {
+    log.info("Deno.serve has no timeouts of its own: only REQUEST_TIMEOUT holds");
   }
 }
 
@@ -514,14 +557,20 @@ function observeRequest(metrics: Metrics, answered: AnsweredRequest): void {
   const { route, method, status, seconds, bytes, error } = answered;
   metrics.http.observe(route, method, status, seconds, bytes);
   const isSlow = seconds * 1_000 >= settings.slowRequestMs;
-  // Who is over the limit is counted; a line for each would be a load of its own.
-  if (error instanceof HttpError && error.code === "service_overloaded") return;
-  if (status < 500 && !isSlow && Math.random() >= settings.logRequests) return;
-  logRequest(answered, isSlow);
+  // Who is over a limit is counted; a line for each would be a load of its own.
+  if (error instanceof HttpError && (error.code === "service_overloaded" || status === 429)) return;
+  if (isLoggedError(status) || isSlow || Math.random() < settings.logRequests) {
+    logRequest(answered, isSlow);
+  }
 }
 
 function logFailure(answered: AnsweredRequest): void {
-  if (answered.status >= 500) logRequest(answered, false);
+  if (isLoggedError(answered.status)) logRequest(answered, false);
+}
+
+/** Failures of the service always are; what clients do wrong is, as long as they are not many. */
+function isLoggedError(status: number): boolean {
+  return status >= 500 || status >= 400 && clientErrorLines.take();
 }
 
 function logRequest(
@@ -540,14 +589,25 @@ function logRequest(
   if (status >= 500) {
     // A failure has its stack; a refusal such as 503 while loading says all in its message.
     if (error instanceof HttpError) {
-      request.warn("{method} {url}: {status}, {reason}", { ...fields, reason: error.message });
+      request.warn("{method} {url}: {status}, {reason} ({request_id})", {
+        ...fields,
+        reason: error.message,
+      });
     } else {
-      request.error("{method} {url}: {status}, {error}", { ...fields, error: describe(error) });
+      request.error("{method} {url}: {status}, {error} ({request_id})", {
+        ...fields,
+        error: describe(error),
+      });
     }
   } else if (isSlow) {
-    request.warn("{method} {url}: {status}, slow: {ms} ms", fields);
+    request.warn("{method} {url}: {status}, slow: {ms} ms ({request_id})", fields);
+  } else if (error instanceof HttpError) {
+    request.info("{method} {url}: {status}, {reason} ({request_id})", {
+      ...fields,
+      reason: error.message,
+    });
   } else {
-    request.info("{method} {url}: {status}, {ms} ms", fields);
+    request.info("{method} {url}: {status}, {ms} ms ({request_id})", fields);
   }
 }
 

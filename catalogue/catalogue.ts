@@ -71,6 +71,8 @@ export class Catalogue {
   /** The builder and the memory that it announced; `null` after it failed. */
   #building: { builder: Builder; memory: BuiltMemory } | null = null;
   #compressing: Promise<void> = Promise.resolve();
+  /** Resolves with the next edition. */
+  #published = Promise.withResolvers<void>();
   /** Why there is no builder. */
   #failure: unknown = null;
 
@@ -143,12 +145,19 @@ export class Catalogue {
       const built = await builder.build(step);
       this.#publication.publish(memory, built, `"${this.#etagPrefix}${step.version}"`);
       this.#onPublish(this.edition!);
+      this.#published.resolve();
+      this.#published = Promise.withResolvers();
       this.#compressing = this.#compress();
       return { added: built.added, changed: built.changed };
     } catch (error) {
       this.#stopBuilding(error);
       throw error;
     }
+  }
+
+  /** Resolves when searches are answered from this version or a later one. */
+  async reaches(version: number): Promise<void> {
+    while ((this.edition?.version ?? -1) < version) await this.#published.promise;
   }
 
   /** Resolves when the blocks of the current edition are compressed; until then gzip answers are not smaller. */

@@ -66,7 +66,7 @@ function parseBound(parameter: "starts_at" | "ends_at", text: string): ParsedDat
     const seconds = parameter === "starts_at" ? midnight : midnight + SECONDS_PER_DAY - 1;
     return { seconds, nanoseconds: 0 };
   }
-  const parsed = parseDateTime(text);
+  const parsed = parseDateTime(text, { hasLeapSeconds: true });
   if (parsed !== null) return parsed;
   throw new DateRangeError(
     parameter,

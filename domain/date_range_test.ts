@@ -44,6 +44,14 @@ Deno.test("a fraction moves the lower bound to the next second and the upper one
   );
 });
 
+Deno.test("a leap second is after the second before it and before the next", () => {
+  const [leap, next] = ["1990-12-31T23:59:60Z", "1991-01-01T00:00:00Z"];
+  assertEquals(parseDateRange(leap, null).from, parseDateRange(next, null).from);
+  assertEquals(parseDateRange(null, leap).to, parseDateRange(null, "1990-12-31T23:59:59Z").to);
+  assertThrows(() => parseDateRange(next, leap), DateRangeError);
+  assertThrows(() => parseDateRange("1990-12-31T23:59:61Z", null), DateRangeError);
+});
+
 Deno.test("what cannot be read is an error that names the parameter and says what to write", () => {
   for (
     const [start, end, parameter] of [["soon", null, "starts_at"], [

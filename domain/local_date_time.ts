@@ -60,8 +60,10 @@ export function parseDate(text: string): LocalDateTime | null {
 
 /**
  * Reads a date and time as RFC 3339 (section 5.6) writes it; the offset may be missing, and is checked and then
- * ignored where it is there. Leap seconds and 24:00 are no times.
+ * ignored where it is there. 24:00 is no time, and a leap second only where it is asked for.
  *
+ * @param options `hasLeapSeconds`: second 60 is read as the last nanosecond of second 59, since no event is in it: it is
+ *   after every second that there is, and before the next
  * @returns Seconds and nanoseconds (digits past the ninth are dropped), or `null` when there is no such moment
  *
  * @example
@@ -73,17 +75,22 @@ export function parseDate(text: string): LocalDateTime | null {
  * assertEquals(parseDateTime("2021-06-30T24:00:00"), null);
  * ```
  */
-export function parseDateTime(text: string): ParsedDateTime | null {
+export function parseDateTime(
+  text: string,
+  { hasLeapSeconds = false } = {},
+): ParsedDateTime | null {
   const match = DATE_TIME.exec(text);
   if (match === null) return null;
   const days = daysFromDate(Number(match[1]), Number(match[2]), Number(match[3]));
-  const hour = Number(match[4]), minute = Number(match[5]), second = Number(match[6]);
+  const hour = Number(match[4]), minute = Number(match[5]);
+  const isLeap = hasLeapSeconds && match[6] === "60";
+  const second = isLeap ? 59 : Number(match[6]);
   if (days === null || hour > 23 || minute > 59 || second > 59) return null;
   if (match[8] !== undefined && (Number(match[8]) > 23 || Number(match[9]) > 59)) return null;
   const fraction = match[7] ?? "";
   return {
     seconds: days * SECONDS_PER_DAY + hour * 3_600 + minute * 60 + second,
-    nanoseconds: Number(fraction.slice(0, 9).padEnd(9, "0")),
+    nanoseconds: isLeap ? 999_999_999 : Number(fraction.slice(0, 9).padEnd(9, "0")),
   };
 }
 

@@ -30,6 +30,10 @@ export const ATTEMPTS_MAX = 3;
 export const RETRY_PAUSE_MS = 500;
 /** The longest pause between two requests of one poll, in milliseconds. */
 export const RETRY_PAUSE_MAX_MS = 5_000;
+/** How long a poll that somebody asked for waits for another process's lease, which lapses within 10 s of its end; then it is not made. */
+export const STANDBY_WAIT_MS = 12_000;
+/** Pause between two looks at that lease, in milliseconds. */
+export const STANDBY_PAUSE_MS = 500;
 /** Requests that fail in a row until the breaker opens. */
 export const BREAKER_FAILURES = 5;
 /** How long the breaker stays open before it lets one request try, in milliseconds. */

@@ -10,6 +10,7 @@ export * from "./feed_task.ts";
 export * from "./http_feed.ts";
 export * from "./poller.ts";
 export * from "./provider.ts";
+export * from "./provider_names.ts";
 export * from "./schedule.ts";
 export * from "./xml_feed.ts";
 export * from "./xml_provider.ts";

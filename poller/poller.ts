@@ -7,7 +7,13 @@ import {
   handleWhen,
 } from "cockatiel";
 import { setTimeout as delay } from "node:timers/promises";
-import type { PollRecord, PollReport, PollStore, PollTransaction } from "../store/port.ts";
+import {
+  type PollRecord,
+  type PollReport,
+  type PollStore,
+  type PollTransaction,
+  StandbyError,
+} from "../store/port.ts";
 import { PoolFullError } from "../workers/errors.ts";
 import {
   ATTEMPTS_MAX,
@@ -15,6 +21,8 @@ import {
   BREAKER_OPEN_MS,
   RETRY_PAUSE_MAX_MS,
   RETRY_PAUSE_MS,
+  STANDBY_PAUSE_MS,
+  STANDBY_WAIT_MS,
 } from "./limits.ts";
 import { FeedError, type FeedResult, type Provider, ProviderError } from "./provider.ts";
 
@@ -37,9 +45,10 @@ export interface PollerEvents {
 export interface PollerOptions extends PollerEvents {
   providers: readonly Provider[];
   store: PollStore;
-  /** Pauses and counts of the retries and the breaker, for tests; those of limits.ts by default. */
+  /** Pauses and waits, for tests; those of limits.ts by default. */
   retryPauseMs?: number;
   breakerOpenMs?: number;
+  standbyWaitMs?: number;
 }
 
 const tracer = trace.getTracer("marquee.poller");
@@ -70,15 +79,26 @@ export class Poller {
   }
 
   /**
+   * The same where another process may have held the lease until just now, as at a start after a crash: waits until it
+   * lapses. Where that process goes on polling, nothing is polled.
+   */
+  async pollAfterStandby(): Promise<PollRecord[]> {
+    if (this.#stop.signal.aborted) return [];
+    const records = await Promise.all(this.#polls.map((poll) => poll.runAfterStandby()));
+    return records.filter((record) => record !== null);
+  }
+
+  /**
    * The same for somebody who waits for the answer, who is told at once where a provider would wait for a thread and
    * too many do already. The other providers are polled all the same.
    *
    * @throws {PoolFullError} Then
+   * @throws {StandbyError} If another process polls and goes on doing so
    */
   async requestPoll(): Promise<PollRecord[]> {
     if (this.#stop.signal.aborted) return [];
     const records = await Promise.all(this.#polls.map(async (poll) => {
-      const record = await poll.run();
+      const record = await poll.runAfterStandby();
       if (poll.refusal !== null) throw poll.refusal;
       return record;
     }));
@@ -95,8 +115,8 @@ export class Poller {
 /** The polls of one provider, one at a time. */
 class ProviderPoll {
   running: Promise<PollRecord | null> | null = null;
-  /** Why the last poll was not begun, where there was no thread for it. */
-  refusal: PoolFullError | null = null;
+  /** Why the last poll was not begun, where there was no thread for it, or no lease. */
+  refusal: PoolFullError | StandbyError | null = null;
   readonly #provider: Provider;
   readonly #options: PollerOptions;
   readonly #signal: AbortSignal;
@@ -120,6 +140,16 @@ class ProviderPoll {
       this.running = null;
     });
     return this.running;
+  }
+
+  async runAfterStandby(): Promise<PollRecord | null> {
+    const deadline = performance.now() + (this.#options.standbyWaitMs ?? STANDBY_WAIT_MS);
+    for (;;) {
+      const record = await this.run();
+      const isStandby = this.refusal instanceof StandbyError && !this.#signal.aborted;
+      if (!isStandby || performance.now() >= deadline) return record;
+      await delay(STANDBY_PAUSE_MS, undefined, { signal: this.#signal }).catch(() => {});
+    }
   }
 
   #traced(): Promise<PollRecord | null> {
@@ -151,6 +181,7 @@ class ProviderPoll {
     while (!this.#signal.aborted) {
       // Each attempt observes from the beginning; what an earlier one observed is dropped with it.
       const transaction = await this.#options.store.beginPoll(this.#provider.name);
+      if (transaction === null) this.refusal = new StandbyError();
       if (transaction === null || this.#signal.aborted) return null;
       let result: FeedResult;
       try {

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FAULT_NAMES, serveDemoProvider } from "../demo/mod.ts";
 import { decodeEvent, type Plan } from "../domain/mod.ts";
-import { type PollRecord, Store } from "../store/mod.ts";
+import { type PollRecord, StandbyError, Store } from "../store/mod.ts";
 import { PoolFullError } from "../workers/mod.ts";
 import { ATTEMPTS_MAX, BREAKER_FAILURES, RETRY_PAUSE_MAX_MS } from "./limits.ts";
 import { type BreakerState, Poller } from "./poller.ts";
@@ -401,6 +401,29 @@ Deno.test("a store that fails is reported, and the next poll finds it again", as
   failing = null;
   const [record] = await poller.poll();
   assertEquals([record.outcome, record.version, record.added, reports], ["changed", 1, 1, []]);
+});
+
+Deno.test("who asks for a poll waits for another's lease to lapse, and is told when it does not", async () => {
+  await using store = await Store.open({ path: ":memory:", providers: ["told"] });
+  const provider = new ToldProvider("told", () => Promise.resolve(nothing));
+  let elsewhere = Infinity;
+  const poller = new Poller({
+    providers: [provider],
+    store: {
+      beginPoll: (name) => elsewhere-- > 0 ? Promise.resolve(null) : store.beginPoll(name),
+    },
+    standbyWaitMs: 1_000,
+  });
+  await assertRejects(() => poller.requestPoll(), StandbyError, "another process polls");
+  assertEquals(await poller.pollAfterStandby(), []);
+  assertEquals(provider.calls, 0);
+  elsewhere = 1;
+  assertEquals((await poller.requestPoll()).length, 1);
+  elsewhere = 1;
+  assertEquals((await poller.pollAfterStandby()).length, 1);
+  // Whoever does not wait, such as the schedule, comes back anyway.
+  elsewhere = 1;
+  assertEquals(await poller.poll(), []);
 });
 
 Deno.test("the feed's validators come back to the provider, those of the last good feed only", async () => {

@@ -11,6 +11,7 @@ import {
   ProviderError,
   type ProviderSink,
 } from "./provider.ts";
+import { providerNames } from "./provider_names.ts";
 
 /** Where an XML feed is, the bounds on reading it, and who reads it. */
 export interface XmlProviderOptions extends Omit<HttpFeed, "name"> {
@@ -38,8 +39,7 @@ export class XmlProvider implements Provider {
   constructor(options: XmlProviderOptions) {
     const { url, timeoutMs, bytesMax } = options;
     this.#options = options;
-    const { origin, pathname } = new URL(url);
-    this.name = options.name ?? origin + pathname;
+    this.name = options.name ?? providerNames([url])[0];
     this.#feed = { name: this.name, url, timeoutMs, bytesMax };
     this.#pool = options.fetch === undefined ? options.pool ?? null : null;
   }

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { PollLog, PollRecord } from "../store/port.ts";
+import { type PollLog, type PollRecord, StandbyError } from "../store/port.ts";
 import { PoolFullError } from "../workers/errors.ts";
 import { HttpError } from "./http_error.ts";
 import { ADMIN_LIST_MAX, OVERLOAD_RETRY_SECONDS, PROFILE_SECONDS_MAX } from "./limits.ts";
@@ -12,7 +12,7 @@ import { ERROR } from "./schemas.ts";
 /** What the admin routes show and do. */
 export interface AdminServices {
   pollLog: PollLog;
-  /** Polls every provider now; joins the polls under way. Rejects with a PoolFullError where one would wait too long. */
+  /** Polls every provider now; joins the polls under way. Rejects with a PoolFullError or StandbyError where one would wait too long. */
   poll: () => Promise<PollRecord[]>;
   /** The Prometheus text. */
   metrics: () => Promise<{ contentType: string; text: string }>;
@@ -97,15 +97,19 @@ export function adminRoutes(services: AdminServices, options: AdminOptions): Rou
       method: "POST",
       path: "/poll",
       summary: "Poll now.",
-      description: "Answers when the polls have ended; joins polls that are under way.",
+      description:
+        "Answers when the polls have ended and searches show them; joins polls that are under way.",
       replies: {
         200: { description: "What came of it.", schema: { type: "object" } },
         401: { description: "The token is missing or wrong.", schema: ERROR },
-        503: { description: "Too many polls wait for a thread.", schema: ERROR },
+        503: {
+          description: "Too many polls wait for a thread, or another process polls.",
+          schema: ERROR,
+        },
       },
       isUnbounded: true,
       handle: async () => {
-        const polls = await poll().catch(refuseOverload);
+        const polls = await poll().catch(refuseWaiting);
         return jsonReply({ data: { polls: polls.map(describePoll) }, error: null }, noStore);
       },
     }),
@@ -162,12 +166,16 @@ function guarded(definition: Route, { prefix, token, isReadProtected }: AdminOpt
   };
 }
 
-/** Tells whoever would wait on a full pool to come back later. */
-function refuseOverload(error: unknown): never {
-  if (!(error instanceof PoolFullError)) throw error;
-  throw new HttpError(503, "service_overloaded", error.message, {
-    headers: { "retry-after": String(OVERLOAD_RETRY_SECONDS) },
-  });
+/** Tells whoever would wait on a full pool, or on another process, to come back later. */
+function refuseWaiting(error: unknown): never {
+  const headers = { "retry-after": String(OVERLOAD_RETRY_SECONDS) };
+  if (error instanceof PoolFullError) {
+    throw new HttpError(503, "service_overloaded", error.message, { headers });
+  }
+  if (error instanceof StandbyError) {
+    throw new HttpError(503, "polled_elsewhere", error.message, { headers });
+  }
+  throw error;
 }
 
 /** Equal lengths, so that the comparison takes the same time whatever is given. */

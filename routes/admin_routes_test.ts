@@ -5,6 +5,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
+import { StandbyError } from "../store/mod.ts";
 import { PoolFullError } from "../workers/mod.ts";
 import { planOf, TestApp } from "./test_app.ts";
 
@@ -171,13 +172,17 @@ Deno.test("a profile ends early when its client leaves, and the next can be take
   }
 });
 
-Deno.test("a poll that would wait on a full pool is 503 service_overloaded, and says when to come back", async () => {
+Deno.test("a poll that would wait on a full pool, or that another process makes, is 503, and says when to come back", async () => {
   const full = new PoolFullError("parse", 4, 16);
   await using app = await TestApp.open({ poll: () => Promise.reject(full) });
   const response = await app.admin("/poll", { method: "POST" });
   assertEquals([response.status, response.headers.get("retry-after")], [503, "5"]);
   const { data, error } = await response.json();
   assertEquals([data, error], [null, { code: "service_overloaded", message: full.message }]);
+  await using standby = await TestApp.open({ poll: () => Promise.reject(new StandbyError()) });
+  const elsewhere = await standby.admin("/poll", { method: "POST" });
+  assertEquals([elsewhere.status, elsewhere.headers.get("retry-after")], [503, "5"]);
+  assertEquals((await elsewhere.json()).error.code, "polled_elsewhere");
   await using failing = await TestApp.open({ poll: () => Promise.reject(new Error("another")) });
   assertEquals((await failing.admin("/poll", { method: "POST" })).status, 500);
 });

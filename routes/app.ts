@@ -100,13 +100,14 @@ export function createApp(
       const path = url.slice(pathStart, pathEnd);
       const refusal = refuse?.(request, path, info);
       if (refusal != null) throw refusal;
+      // Before the route, as the native listener does, which reads no head without its body.
+      refuseLargeBody(asked.headers);
       const found = table.find(path, method, request);
       const definition = routes[found.route];
       asked.route = found.route;
       asked.path = found.path;
       asked.rawQuery = url.slice(pathEnd + 1);
       asked.parameters = definition.query ?? NO_PARAMETERS;
-      if (method !== "GET" && method !== "HEAD") refuseLargeBody(asked.headers);
       const reply = definition.handle(asked);
       if (!(reply instanceof Promise)) return answer(asked, reply);
       const bounded = definition.isUnbounded ? reply : withDeadline(reply, requestTimeoutMs);

@@ -136,6 +136,11 @@ Deno.test("a body that says it is over its bound is 413, one at it is taken", as
   const response = await post(65_537);
   assertEquals(response.headers.get("connection"), "close");
   assertStringIncludes(await errorOf(response, 413, "content_too_large"), "65536");
+  // Whatever the route and the method would have come to.
+  const headers = { "content-length": "65537" };
+  for (const [path, method] of [["/search", "GET"], ["/search", "POST"], ["/nowhere", "GET"]]) {
+    await errorOf(await app.get(path, { method, headers }), 413, "content_too_large");
+  }
 });
 
 Deno.test("a handler that throws is 500 and says nothing of why; the log gets the reason", async () => {

@@ -18,8 +18,13 @@ export interface Subscriber {
  * for a moment misses nothing; a client that reads too slowly is dropped and may resume.
  */
 export class ChangeFeed {
-  readonly #kept: CatalogueNews[] = [];
+  readonly #kept: CatalogueNews[];
   readonly #controllers = new Set<ReadableStreamDefaultController<CatalogueNews>>();
+
+  /** @param past Changes of before, oldest first, for clients that resume after a restart; the last ones are kept */
+  constructor(past: readonly CatalogueNews[] = []) {
+    this.#kept = past.slice(-STREAM_CHANGES_KEPT);
+  }
 
   /** How many listen. */
   get subscribers(): number {

@@ -41,6 +41,14 @@ Deno.test("who resumes gets what came after, once, then what comes", async () =>
   assertEquals(await versions(ahead.news), [6]);
 });
 
+Deno.test("who resumes after a restart gets what the feed was given of before", async () => {
+  const feed = new ChangeFeed([1, 2, 3].map(newsOf));
+  const resumed = feed.subscribe(1);
+  feed.publish(newsOf(4));
+  feed.close();
+  assertEquals(await versions(resumed.news), [2, 3, 4]);
+});
+
 Deno.test("what is kept for those who resume is bounded, and the newest is kept", async () => {
   const feed = new ChangeFeed();
   for (let version = 1; version <= 5_000; version++) feed.publish(newsOf(version));

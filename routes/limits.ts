@@ -4,8 +4,8 @@
 export const TARGET_CHARACTERS_MAX = 8_192;
 /** Bytes of a request's body; no route reads one, a larger one gets 413. */
 export const BODY_BYTES_MAX = 65_536;
-/** Events of one page; a larger `limit` gets 400. */
-export const PAGE_EVENTS_MAX = 10_000;
+/** Events of one page, as many as a feed may have; a larger `limit` gets 400. */
+export const PAGE_EVENTS_MAX = 1_000_000;
 /** Bytes of an answer to a search that is sent in one piece; a longer one is streamed. */
 export const ANSWER_JOINED_BYTES_MAX = 262_144;
 /** Bytes of an answer to a search from which it may be kept; a shorter one is put together faster than it is found. */
@@ -20,7 +20,9 @@ export const STREAM_CHANGES_KEPT = 1_000;
 export const STREAM_HEARTBEAT_MS = 15_000;
 /** Seconds of one CPU profile; a longer one gets 400. */
 export const PROFILE_SECONDS_MAX = 60;
+/** Seconds after which a profile may be asked for again that was refused for want of a permission: a restart takes time. */
+export const PROFILE_RETRY_SECONDS = 60;
 /** Polls or rejected plans in one answer of the admin routes; a larger `limit` gets 400. */
 export const ADMIN_LIST_MAX = 1_000;
-/** Seconds after which a request that found a full pool should be sent again. */
+/** Seconds after which a request that found a full pool, or another process polling, should be sent again. */
 export const OVERLOAD_RETRY_SECONDS = 5;

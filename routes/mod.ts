@@ -13,7 +13,7 @@ export * from "./document_routes.ts";
 export * from "./event_route.ts";
 export * from "./health_routes.ts";
 export * from "./http_error.ts";
-export { BODY_BYTES_MAX } from "./limits.ts";
+export { BODY_BYTES_MAX, STREAM_CHANGES_KEPT } from "./limits.ts";
 export * from "./openapi.ts";
 export * from "./query.ts";
 export * from "./reply.ts";

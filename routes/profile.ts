@@ -1,5 +1,6 @@
 import { Session } from "node:inspector/promises";
 import { HttpError } from "./http_error.ts";
+import { PROFILE_RETRY_SECONDS } from "./limits.ts";
 
 let isRunning = false;
 
@@ -31,7 +32,9 @@ export async function takeProfile(seconds: number, signal: AbortSignal): Promise
     return JSON.stringify(profile);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    throw new HttpError(503, "profiler_unavailable", "start Marquee with --allow-sys=inspector");
+    throw new HttpError(503, "profiler_unavailable", "start Marquee with --allow-sys=inspector", {
+      headers: { "retry-after": String(PROFILE_RETRY_SECONDS) },
+    });
   } finally {
     isRunning = false;
     session.disconnect();

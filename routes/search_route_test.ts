@@ -72,7 +72,7 @@ Deno.test("a parameter that cannot be used is 400 and is named, and nothing of i
       ["starts_at=2021-02-01&starts_at=2021-02-01", "starts_at"],
       ["ends_at=%", "ends_at"],
       ["limit=0", "limit"],
-      ["limit=10001", "limit"],
+      ["limit=1000001", "limit"],
       ["limit=", "limit"],
       ["limit=1.5", "limit"],
       ["limit=2&cursor=nonsense", "cursor"],
@@ -103,7 +103,7 @@ Deno.test("with a limit there is a cursor, on the last page it is null, without 
   assertEquals([bounded.events.length, bounded.next_cursor], [0, null]);
   const rest = await page(`cursor=${first.next_cursor}`);
   assertEquals(rest.events.length, 1, "a cursor without limit gives all the rest");
-  assertEquals((await page("limit=10000")).events.length, 3);
+  assertEquals((await page("limit=1000000")).events.length, 3);
 });
 
 Deno.test("a 200 carries ETag, Cache-Control, Vary and the version, and a new version a new ETag", async () => {

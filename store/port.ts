@@ -114,6 +114,14 @@ export interface PollTransaction {
   ): Promise<PollRecord>;
 }
 
+/** What was asked of this process is another's to do: that one holds the right to poll. */
+export class StandbyError extends Error {
+  override name = "StandbyError";
+  constructor() {
+    super("another process polls this store: ask that one, or try again when it has ended");
+  }
+}
+
 /** What a poller writes through. */
 export interface PollStore {
   /**

@@ -8,6 +8,7 @@
 export * from "./event_loop_lag.ts";
 export * from "./http_metrics.ts";
 export * from "./lazy_metric.ts";
+export * from "./line_budget.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./rate.ts";

@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertGreater,
   assertLess,
+  assertLessOrEqual,
   assertMatch,
   assertRejects,
   assertStringIncludes,
@@ -233,6 +234,24 @@ Deno.test("errors are logged with the request's id, and other requests only when
   assertEquals([line.logger, line.method, line.status], ["marquee.request", "GET", 200]);
   assertStringIncludes(String(line.url), "/search?limit=1");
   assertEquals(quiet.lines.filter(({ logger }) => logger === "marquee.request"), []);
+});
+
+Deno.test("what a client gets wrong is logged with its id and the reason, so many lines a second", async () => {
+  await using service = await Service.start();
+  await rawRequest(service.url, "GET", "/search?limit=x", { "x-request-id": "wrong-one" });
+  const line = await service.line(({ request_id }) => request_id === "wrong-one", "the refusal");
+  assertEquals([line.level, line.logger, line.status], ["info", "marquee.request", 400]);
+  assertMatch(line.message, /: 400, limit: .*\(wrong-one\)$/);
+
+  const startedAt = performance.now();
+  using connection = await RawConnection.open(service.url);
+  for (let i = 0; i < 2_000; i++) await connection.request("GET", "/nowhere");
+  const seconds = (performance.now() - startedAt) / 1_000;
+  await connection.request("GET", "/search?limit=x", { "x-request-id": "last-one" });
+  const logged = service.lines.filter(({ status }) => status === 404).length;
+  assertLessOrEqual(logged, 100 * (Math.ceil(seconds) + 1), `in ${seconds} s`);
+  assertGreater(logged, 0);
+  assertLess(logged, 2_000);
 });
 
 Deno.test("a request slower than SLOW_REQUEST is logged with its id", async () => {

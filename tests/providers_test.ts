@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertStringIncludes } from "@std/assert";
-import { basePlan, feed, FeedServer, plan, zone } from "./feed_server.ts";
+import { basePlan, feed, FeedServer, plan, xmlResponse, zone } from "./feed_server.ts";
 import { Service } from "./service.ts";
 import { adminPost, eventually, type Poll, searchFor, versionOf } from "./target.ts";
 
@@ -11,7 +11,7 @@ async function pollAll(service: Service): Promise<Poll[]> {
   assertEquals(response.status, 200);
   const { polls } = (await response.json()).data as { polls: Poll[] };
   const newest = Math.max(0, ...polls.map(({ version }) => version));
-  await eventually(async () => await versionOf(service.url) >= newest, `version ${newest}`);
+  assertGreaterOrEqual(await versionOf(service.url), newest);
   return polls;
 }
 
@@ -41,6 +41,23 @@ Deno.test("several providers are polled side by side, and their events are searc
   assertEquals(await titles(service), ["of one as well", "of one, changed", "of two"]);
   const stats = (await (await fetch(`${service.adminUrl}/stats`)).json()).data;
   assertEquals(stats.providers.length, 2);
+});
+
+Deno.test("feeds that differ in their query alone are told apart", async () => {
+  await using server = new FeedServer();
+  const one = feed([event("1", "of one")]), two = feed([event("2", "of two")]);
+  server.respond = ({ url }) => xmlResponse(url.endsWith("city=1") ? one : two);
+  await using service = await Service.start({
+    settings: { PROVIDER_URL: `${server.url}?city=1,${server.url}?city=2` },
+  });
+  await pollAll(service);
+  assertEquals(await titles(service), ["of one", "of two"]);
+  const again = await pollAll(service);
+  assertEquals(again.map(({ outcome, unlisted }) => [outcome, unlisted]), [
+    ["unchanged", 0],
+    ["unchanged", 0],
+  ]);
+  assertEquals(new Set(again.map(({ provider }) => provider)).size, 2);
 });
 
 Deno.test("a provider that hangs or fails holds up no other", async () => {

@@ -68,10 +68,8 @@ export class FastSearch implements FastRoute {
     }
     const coding = this.#coding(request);
     const heads = this.#heads![coding];
-    const condition = request.fieldIndex("if-none-match");
-    if (condition >= 0) {
-      const text = request.text(request.fields[condition + 2], request.fields[condition + 3]);
-      if (!ifNoneMatch(text, edition.etag)) {
+    if (request.fieldIndex("if-none-match") >= 0) {
+      if (!ifNoneMatch(request.fieldText("if-none-match"), edition.etag)) {
         answer.begin(heads.notModified);
         this.#requestIds.write(request, answer);
         answer.endHead(-1);
