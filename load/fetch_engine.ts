@@ -69,11 +69,11 @@ export class FetchEngine {
     const { warmupMs, durationMs, requests } = this.#options;
     try {
       this.#check = await AnswerCheck.load(this.#options);
-      this.#begin(Infinity);
+      this.#begin(Infinity, performance.now());
       const warmUntilMs = performance.now() + warmupMs;
       while (performance.now() < warmUntilMs && !this.#isStopped()) await this.#tick();
-      this.#begin(requests);
       const startMs = performance.now(), endMs = startMs + durationMs;
+      this.#begin(requests, startMs);
       this.#recorder.start(startMs);
       this.#isCounting = true;
       const before = process.cpuUsage();
@@ -123,11 +123,11 @@ export class FetchEngine {
     }
   }
 
-  #begin(requestsMax: number): void {
+  #begin(requestsMax: number, nowMs: number): void {
     const { rate } = this.#options;
     this.#countedFrom = this.#taken;
     this.#requestsMax = requestsMax;
-    this.#schedule = rate === null ? null : new Schedule(rate, requestsMax, performance.now());
+    this.#schedule = rate === null ? null : new Schedule(rate, requestsMax, nowMs);
   }
 
   #end(atMs: number): void {
