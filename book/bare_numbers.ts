@@ -16,9 +16,23 @@ const NAMES: readonly RegExp[] = [
 /** Any digit of any script, fractions and superscripts, with what clings to it. */
 const NUMBER = /[^\s(]*\p{N}[^\s)]*/gu;
 
+/** A number in words is a magnitude before a unit, "times" or a fraction; alone it counts what there is. */
+const COUNT = "(?:[a-z]+ty-)?(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|" +
+  "(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)";
+const UNIT = "(?:(?:nano|micro|milli)?seconds?|minutes?|hours?|days?|weeks?|" +
+  "(?:kilo|mega|giga|kibi|mebi|gibi)?bytes?)";
+const PART = "(?:third|quarter|fifth|sixth|seventh|eighth|ninth|tenth|hundredth|thousandth)";
 /** Magnitudes in words, which lie as well as figures do. Small counts in words ("two drivers") are design. */
-const WORDS =
-  /\b(?:hundreds?|thousands?|millions?|billions?|per ?cent|percent|dozens?|\w+fold|(?:two|three|four|five|six|seven|eight|nine|ten|many|several) times|twice as|half (?:as|of|the)|(?:a|one|two) (?:third|quarter|fifth|tenth|hundredth)s? of|(?:doubl|tripl|halv|quadrupl)(?:es|ed|ing))\b/gi;
+const MAGNITUDES: readonly string[] = [
+  "tens of|hundreds?|thousands?|millions?|billions?|dozens?|orders? of magnitude",
+  "per ?cent",
+  "\\w+fold|twice(?: as)?|thrice|(?:doubl|tripl|halv|quadrupl)(?:es|ed|ing)",
+  `(?:${COUNT}|many|several) times|factors? of ${COUNT}`,
+  `${COUNT} ${UNIT}`,
+  `half (?:as|of|the|an? ${UNIT})|by half`,
+  `(?:an?|one) ${PART} of|${COUNT} (?:halves|${PART}s)(?: of)?`,
+];
+const WORDS = new RegExp(`\\b(?:${MAGNITUDES.join("|")})\\b`, "gi");
 /** What WORDS takes for magnitudes and is none. */
 const NO_MAGNITUDES = /\b(?:mani|un|scaf|bill|two)fold\w*|\bblindfold\b/gi;
 

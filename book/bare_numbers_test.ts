@@ -8,6 +8,9 @@ Deno.test("names, dates and versions with figures in them are no numbers", () =>
       "Linux 6.18.1, Deno 2.9.6 and HTTP/1.1, p50, p99 and p99.9",
       "IPv4, IPv6, x86-64, UTF-8, CRC-32, SHA-256 and io_uring",
       "two drivers, half-open connections, a manifold, one core, unfolding",
+      "two cores, one thread, a second thread, one process, two sides, four for each place",
+      "Three things are kept apart. A one-day range, once a minute at most, of requests a second",
+      "a third-party library, two third-party ones, a half open one, the fifth of them",
     ]
   ) assertEquals(bareNumbers(prose), [], prose);
 });
@@ -25,6 +28,27 @@ Deno.test("any other number is found, in figures and in words", () => {
       "tenfold",
       "twice as",
       "half the",
+    ]],
+    ["twice the CPU, twenty times, five microseconds, three quarters of it, tens of kB", [
+      "twice",
+      "twenty times",
+      "five microseconds",
+      "three quarters of",
+      "tens of",
+    ]],
+    ["One second, two bytes, half an hour, by half, by four fifths, a tenth of, a factor of two", [
+      "One second",
+      "two bytes",
+      "half an hour",
+      "by half",
+      "four fifths",
+      "a tenth of",
+      "factor of two",
+    ]],
+    ["twenty-five milliseconds, an order of magnitude, forty\ntimes", [
+      "twenty-five milliseconds",
+      "order of magnitude",
+      "forty times",
     ]],
     ["hundreds of thousands, two thirds of it, doubled, 30 per cent", [
       "hundreds",

@@ -4,7 +4,14 @@ import { addressOfRow, type ChartSpec, type Row, type TableSpec } from "./block_
 import { describeCommit, type Figure, type Figures, MissingFigure } from "./figures.ts";
 import { BARS_MAX, LINE_POINTS_MAX, TABLE_ROWS_MAX } from "./limits.ts";
 import { drawLineChart, type LineChart } from "./line_chart.ts";
-import { convert, formatNumber, formatQuantity, isMeasured, naturalUnit } from "./quantity.ts";
+import {
+  convert,
+  formatNumber,
+  formatQuantity,
+  isMeasured,
+  naturalUnit,
+  type Quantity,
+} from "./quantity.ts";
 import { escapeText } from "./svg.ts";
 
 /** Widths of the drawings: one is shown on a phone, the other where there is room. */
@@ -35,9 +42,9 @@ export function renderTable(spec: TableSpec, figures: Figures, id: string): Bloc
     const cells = spec.rows.map((row) =>
       found.add(() => figures.figure(addressOfRow(address, row)))
     );
-    const seen = cells.filter((cell) => cell !== null);
-    const given = seen[0]?.unit ?? "";
-    const unit = address.options.unit ?? naturalUnit(seen.map(({ median }) => median), given);
+    const seen = cells.filter((cell) => cell !== null)
+      .map(({ median, unit }) => ({ value: median, unit }));
+    const unit = address.options.unit ?? commonUnit(seen);
     const texts = cells.map((cell) =>
       cell === null ? "—" : formatNumber(
         convert({ value: cell.median, unit: cell.unit }, unit),
@@ -95,22 +102,20 @@ function bars(spec: ChartSpec, figures: Figures, found: Found): Drawn | null {
     if (figure !== null) seen.push({ row, figure });
   }
   if (seen.length === 0) return null;
-  if (spec.isOrderedByValue) seen.sort((a, b) => a.figure.median - b.figure.median);
-  const given = seen[0].figure.unit;
   const unit = spec.address.options.unit ??
-    naturalUnit(seen.map(({ figure }) => figure.median), given);
-  const turn = (value: number) => convert({ value, unit: given }, unit).value;
-  const chart: BarChart = {
-    title: spec.title,
-    unit,
-    bars: seen.map(({ row, figure }) => ({
+    commonUnit(seen.map(({ figure: { median, unit } }) => ({ value: median, unit })));
+  const bars = seen.map(({ row, figure }) => {
+    const of = (value: number) => convert({ value, unit: figure.unit }, unit).value;
+    return {
       label: row.label,
-      median: turn(figure.median),
-      min: turn(figure.min),
-      max: turn(figure.max),
+      median: of(figure.median),
+      min: of(figure.min),
+      max: of(figure.max),
       isHighlighted: spec.highlight !== "" && row.label.startsWith(spec.highlight),
-    })),
-  };
+    };
+  });
+  if (spec.isOrderedByValue) bars.sort((a, b) => a.median - b.median);
+  const chart: BarChart = { title: spec.title, unit, bars };
   const cells = chart.bars.map(({ label, median, min, max }) => [
     label,
     ...[median, min, max].map((value) => formatNumber({ value, unit })),
@@ -129,9 +134,9 @@ function lines(spec: ChartSpec, figures: Figures, found: Found): Drawn | null {
     return series === null ? [] : [{ label: row.label, ...series }];
   });
   if (all.length === 0) return null;
-  const [{ unit: given, xUnit }] = all;
-  const values = all.flatMap(({ points }) => points.map(({ value }) => value));
-  const unit = spec.address.options.unit ?? naturalUnit(values, given);
+  const [{ xUnit }] = all;
+  const unit = spec.address.options.unit ??
+    commonUnit(all.flatMap(({ unit, points }) => points.map(({ value }) => ({ value, unit }))));
   const chart: LineChart = {
     title: spec.title,
     unit,
@@ -162,18 +167,33 @@ function lines(spec: ChartSpec, figures: Figures, found: Found): Drawn | null {
   };
 }
 
+/**
+ * The unit in which figures stand beside each other.
+ *
+ * @throws {RangeError} If there is none
+ */
+function commonUnit(figures: readonly Quantity[]): string {
+  const unit = figures[0]?.unit ?? "";
+  return naturalUnit(figures.map((figure) => convert(figure, unit).value), unit);
+}
+
 /** Figures that were looked for, and the runs they come from. */
 class Found {
   readonly runs: RunRecord[] = [];
   readonly missing: string[] = [];
-  #countMax = 0;
+  readonly #counts: number[] = [];
+  /** Whether each figure has a value of each round of its run: some suites take phases, or seconds, down instead. */
+  #areRounds = true;
 
   /** @returns `null` for what a quick run, which is allowed, does not have */
   add<T extends { run: RunRecord; count?: number }>(find: () => T): T | null {
     try {
       const found = find();
       if (!this.runs.some(({ id }) => id === found.run.id)) this.runs.push(found.run);
-      this.#countMax = Math.max(this.#countMax, found.count ?? 0);
+      if (found.count !== undefined) {
+        this.#counts.push(found.count);
+        this.#areRounds &&= found.count === found.run.settings.rounds;
+      }
       return found;
     } catch (error) {
       if (!(error instanceof MissingFigure) || !error.isOfQuickRun) throw error;
@@ -183,7 +203,10 @@ class Found {
   }
 
   medians(shown: string): string {
-    return this.#countMax < 2 ? "" : `Medians of ${this.#countMax} rounds${shown}.`;
+    const least = Math.min(...this.#counts), most = Math.max(...this.#counts);
+    if (most < 2) return "";
+    const many = least === most ? most : `${least} to ${most}`;
+    return `Medians of ${many} ${this.#areRounds ? "rounds" : "values"}${shown}.`;
   }
 
   caption(): string {

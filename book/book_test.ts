@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
 import { SampleReader } from "../bench/sample_reader.ts";
 import { type RunOptions, Samples } from "../bench/samples.ts";
 import { chromium, OVERFLOW, withPage } from "../tests/chromium.ts";
@@ -8,7 +9,10 @@ import { BookError, buildBook, readChapters } from "./mod.ts";
 function fillSamples(path: string): void {
   using samples = Samples.open(path);
   const load = (suite: string, options: RunOptions, factor: number) => {
-    const run = samples.begin(suite, { ...options, settings: { connections: 10_000 } });
+    const run = samples.begin(suite, {
+      ...options,
+      settings: { connections: 10_000, ...options.settings },
+    });
     for (const [subject, cpu] of [["Marquee", 5], ["nginx, a file", 8], ["Node", 20]] as const) {
       for (const wobble of [1, 1.1, 0.95]) {
         const value = cpu * wobble * factor;
@@ -32,19 +36,31 @@ function fillSamples(path: string): void {
   load("throughput", {}, 1).end();
   load("throughput", { partial: true }, 7).end();
   load("throughput", { quick: true }, 3).end();
-  load("churn", {}, 2).end();
+  const churn = load("churn", { settings: { rounds: 3 } }, 2);
+  const started = { workload: "start", measure: "took" };
+  churn.record({ ...started, subject: "Marquee", unit: "ms", value: 2 });
+  churn.record({ ...started, subject: "Node", unit: "s", value: 1.5 });
+  churn.record({ ...started, subject: "C", unit: "MB", value: 1 });
+  churn.end();
   load("stress", { quick: true }, 1).end();
   load("scaling", {}, 1);
 }
 
-const COMMANDS = { stress: "deno task bench:stress", scaling: "deno task bench:scaling" };
+const COMMANDS = {
+  stress: { task: "deno task bench:stress", args: "" },
+  scaling: { task: "deno task bench:scaling", args: "" },
+  churn: { task: "deno task bench:churn", args: "--workload=connection" },
+};
 
-async function withReader(test: (reader: SampleReader) => void | Promise<void>): Promise<void> {
+async function withReader(
+  test: (reader: SampleReader, path: string) => void | Promise<void>,
+): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
-    fillSamples(`${folder}/bench.sqlite`);
-    using reader = SampleReader.open(`${folder}/bench.sqlite`);
-    await test(reader);
+    const path = `${folder}/bench.sqlite`;
+    fillSamples(path);
+    using reader = SampleReader.open(path);
+    await test(reader, path);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -168,6 +184,8 @@ Deno.test("what no run vouches for fails the build with file, line and remedy", 
       ],
       ["{{throughput / Marquee / keep-alive / cpu_us_per_request; nice}}", '"nice" is no option'],
       ["[there](#nowhere)", "the link to #nowhere leads nowhere"],
+      ['[there](#nowhere "a title")', "the link to #nowhere leads nowhere"],
+      ["[there](#run-99)", "the link to #run-99 leads nowhere"],
       ["```chart\ntitle: A\n```", ':3: the chart: a chart has either "bars" or "lines"'],
       [
         "```chart\ntitle: 5 bars\nbars: throughput / * / keep-alive / cpu_us_per_request\nrows: [Node]\n```",
@@ -217,6 +235,54 @@ Deno.test("text that waits for a suite is told of and not shown", () =>
     assertStringIncludes(html, "waits for a run of <code>journey</code>");
     assertEquals(html.includes("It took"), false);
     assertEquals(warnings, ["docs/book/01-load.md:3: waits for a run of journey"]);
+  }));
+
+Deno.test("the command that makes a run again has what the run was given", () =>
+  withReader((reader, path) => {
+    const run = "deno run -A bench/listener.ts";
+    const cases = [
+      [`${run} --workload=connection`, "deno task bench:churn"],
+      [`${run} --workload=connection --rounds=9`, "deno task bench:churn --rounds=9"],
+      [`${run} --rounds=9`, "deno task bench:churn --rounds=9"],
+      [run, "deno task bench:churn"],
+    ];
+    for (const [command, expected] of cases) {
+      const database = new DatabaseSync(path);
+      database.prepare("UPDATE run SET command = ? WHERE suite = 'churn'").run(command);
+      database.close();
+      const { html } = build(reader, "{{churn / command}}");
+      assertEquals(firstParagraph(html), expected);
+      assertStringIncludes(html, `, <code>${expected}</code></li>`);
+      assertStringIncludes(html, `<dt>again</dt><dd>${expected}</dd>`);
+    }
+  }));
+
+Deno.test("a caption tells rounds from other values", () =>
+  withReader((reader) => {
+    const caption = (...columns: string[]) => {
+      const list = columns.map((address, i) => `  ${"abc"[i]}: ${address}`).join("\n");
+      const table = `title: A\nrows: [Marquee, Node]\ncolumns:\n${list}`;
+      const { html } = build(reader, `\`\`\`table\n${table}\n\`\`\``);
+      return html.match(/Medians of [^.]*\./)?.[0];
+    };
+    const rounds = "churn / * / keep-alive / cpu_us_per_request";
+    const values = "throughput / * / keep-alive / cpu_us_per_request";
+    assertEquals(caption(rounds), "Medians of 3 rounds.");
+    assertEquals(caption(values), "Medians of 3 values.");
+    assertEquals(caption(rounds, "churn / * / start / took"), "Medians of 1 to 3 values.");
+    assertEquals(caption("churn / * / start / took"), undefined);
+  }));
+
+Deno.test("bars of several units are drawn in one, or not at all", () =>
+  withReader((reader) => {
+    const chart = (rows: string) =>
+      `\`\`\`chart\ntitle: A\nbars: churn / * / start / took\nrows: [${rows}]\norder: value\n\`\`\``;
+    const { html } = build(reader, chart("Node, Marquee"));
+    const row = (name: string, value: string) =>
+      `<tr><th scope="row">${name}</th>${`<td>${value}</td>`.repeat(3)}</tr>`;
+    assertStringIncludes(html, `${row("Marquee", "0.00200")}\n${row("Node", "1.50")}`);
+    const error = assertThrows(() => build(reader, chart("Node, C")), BookError);
+    assertStringIncludes(error.message, ":3: the chart: MB can't be shown in s");
   }));
 
 Deno.test("charts can be read without being seen", () =>

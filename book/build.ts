@@ -1,6 +1,6 @@
 import type { RunRecord, SampleReader } from "../bench/sample_reader.ts";
 import { type ChapterSource, renderChapter } from "./chapter.ts";
-import { Figures } from "./figures.ts";
+import { Figures, type SuiteCommand } from "./figures.ts";
 import { PROBLEMS_LISTED } from "./limits.ts";
 import { renderPage } from "./page.ts";
 
@@ -13,7 +13,7 @@ export interface BookOptions {
   /** Whether quick runs count; then every chapter says so. */
   allowsQuick: boolean;
   /** What makes a run of each suite. */
-  commands?: Readonly<Record<string, string>>;
+  commands?: Readonly<Record<string, SuiteCommand>>;
 }
 
 /** A book that was built. */
@@ -48,12 +48,14 @@ export function buildBook(options: BookOptions): Book {
   const figures = new Figures(reader, allowsQuick, commands);
   const chapters = options.chapters.map((source) => renderChapter(source, figures));
   const problems = chapters.flatMap(({ problems }) => problems);
-  const ids = new Set(
-    chapters.flatMap(({ id, sections }) => [id, ...sections.map(({ id }) => id)]),
-  );
+  const ids = new Set(chapters.flatMap(({ id, html, runs }) => [
+    id,
+    ...[...html.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id),
+    ...runs.map((run) => `run-${run.id}`),
+  ]));
   chapters.forEach(({ html }, i) => {
-    for (const [, href] of html.matchAll(/<a href="([^"]*)">/g)) {
-      if (/^#run-\d+$|^https:\/\//.test(href) || ids.has(href.slice(1))) continue;
+    for (const [, href] of html.matchAll(/<a\b[^>]* href="([^"]*)"/g)) {
+      if (href.startsWith("https://") || href.startsWith("#") && ids.has(href.slice(1))) continue;
       problems.push(
         `${options.chapters[i].file}: the link to ${href} leads nowhere; chapters are ${
           chapters.map(({ id }) => `#${id}`).join(", ")
@@ -69,7 +71,7 @@ export function buildBook(options: BookOptions): Book {
       title,
       chapters,
       runs: [...runs.values()].sort((a, b) => a.id - b.id),
-      commandOf: (suite) => figures.command(suite),
+      commandOf: (run) => figures.command(run),
     }),
     warnings: chapters.flatMap(({ warnings }) => warnings),
   };

@@ -248,7 +248,7 @@ class ChapterRenderer {
       }: ${escapeText(source)}</li>`
     );
     const runs = this.#chapter.runs.map((run) => {
-      const command = this.#figures.command(run.suite) ?? run.command;
+      const command = this.#figures.command(run);
       const parts = [
         `<a href="#run-${run.id}">Run ${run.id}</a>, <code>${escapeText(run.suite)}</code>` +
         (run.isQuick ? " (<strong>quick</strong>)" : ""),

@@ -27,6 +27,14 @@ export class MissingFigure extends Error {
   }
 }
 
+/** What makes runs of a suite. */
+export interface SuiteCommand {
+  /** The task: `deno task bench:churn`. */
+  task: string;
+  /** What the task gives its program by itself, which runs have among their arguments. */
+  args: string;
+}
+
 type FigureReference = Extract<Reference, { kind: "figure" }>;
 
 /**
@@ -36,7 +44,7 @@ type FigureReference = Extract<Reference, { kind: "figure" }>;
 export class Figures {
   readonly #reader: SampleReader;
   readonly #allowsQuick: boolean;
-  readonly #commands: Readonly<Record<string, string>>;
+  readonly #commands: Readonly<Record<string, SuiteCommand>>;
   readonly #runs = new Map<string, RunRecord>();
 
   /**
@@ -47,7 +55,7 @@ export class Figures {
   constructor(
     reader: SampleReader,
     allowsQuick: boolean,
-    commands: Readonly<Record<string, string>> = {},
+    commands: Readonly<Record<string, SuiteCommand>> = {},
   ) {
     this.#reader = reader;
     this.#allowsQuick = allowsQuick;
@@ -120,7 +128,7 @@ export class Figures {
       kernel: run.kernel,
       commit: describeCommit(run),
       date: run.startedAt.slice(0, 10),
-      command: this.#commands[suite] ?? run.command,
+      command: this.command(run),
     };
     const value = known[name];
     if (typeof value !== "string" && typeof value !== "number") {
@@ -133,9 +141,14 @@ export class Figures {
     return { value, run };
   }
 
-  /** The command that makes a run of a suite. */
-  command(suite: string): string | undefined {
-    return this.#commands[suite];
+  /** The command that makes such a run again: the suite's task, if there is one, with what the run was given. */
+  command(run: RunRecord): string {
+    const command = this.#commands[run.suite];
+    if (command === undefined) return run.command;
+    const given = programArguments(run.command);
+    const own = `${command.args} `;
+    const args = `${given} `.startsWith(own) ? given.slice(own.length) : given;
+    return `${command.task} ${args}`.trimEnd();
   }
 
   #samples(run: RunRecord, key: SampleKey): SampleValues {
@@ -166,8 +179,13 @@ export class Figures {
     const command = this.#commands[suite];
     return command === undefined
       ? `no task makes one, bench:${suite} is not in deno.json`
-      : `run ${command}`;
+      : `run ${command.task}`;
   }
+}
+
+/** What stands behind the program in a command that runs one. */
+export function programArguments(command: string): string {
+  return command.match(/^.*?\.ts (.+)$/)?.[1] ?? "";
 }
 
 /** "2 cores of AMD EPYC, 24 GiB, linux 6.18". */

@@ -9,6 +9,7 @@
 import denoJson from "../deno.json" with { type: "json" };
 import { SampleReader } from "../bench/sample_reader.ts";
 import { samplesPath } from "../bench/samples.ts";
+import { programArguments, type SuiteCommand } from "./figures.ts";
 import { BookError, buildBook, readChapters } from "./mod.ts";
 
 const TITLE = "Marquee: the performance book";
@@ -54,10 +55,13 @@ async function build(reader: SampleReader): Promise<void> {
 }
 
 /** A suite is made by the task that is named after it. */
-function benchCommands(): Record<string, string> {
+function benchCommands(): Record<string, SuiteCommand> {
   return Object.fromEntries(
-    Object.keys(denoJson.tasks).filter((task) => task.startsWith("bench:"))
-      .map((task) => [task.slice("bench:".length), `deno task ${task}`]),
+    Object.entries(denoJson.tasks).filter(([task]) => task.startsWith("bench:"))
+      .map(([task, { command }]) => [
+        task.slice("bench:".length),
+        { task: `deno task ${task}`, args: programArguments(command) },
+      ]),
   );
 }
 

@@ -9,7 +9,8 @@ export interface PageParts {
   chapters: readonly Chapter[];
   /** All runs that the chapters draw on. */
   runs: readonly RunRecord[];
-  commandOf: (suite: string) => string | undefined;
+  /** What makes such a run again. */
+  commandOf: (run: RunRecord) => string;
 }
 
 /** Nothing is fetched, run or sent, whatever is in the page. */
@@ -48,7 +49,7 @@ ${contents.join("\n")}
 ${chapters.map(renderSection).join("\n")}
 <section id="runs">
 <h2 class="chapter">Runs</h2>
-${runs.map((run) => renderRun(run, commandOf(run.suite))).join("\n")}
+${runs.map((run) => renderRun(run, commandOf(run))).join("\n")}
 </section>
 </main>
 </body>
@@ -68,7 +69,7 @@ function quickNotice(what: string): string {
 Draw no conclusions from them.</p>\n`;
 }
 
-function renderRun(run: RunRecord, command = run.command): string {
+function renderRun(run: RunRecord, command: string): string {
   const settings = Object.entries(run.settings)
     .map(([name, value]) =>
       `${name} ${typeof value === "number" ? value.toLocaleString("en-US") : value}`

@@ -40,8 +40,11 @@ export class FetchEngine {
   #givenUp = 0;
   #taken = 0;
   #countedFrom = 0;
+  /** Whether what happens is counted. */
+  #isCounting = false;
   #isEnding = false;
   #due = 0;
+  #sentUntilMs = 0;
 
   constructor({ options, control, onSample, reason }: FetchEngineOptions) {
     this.#options = options;
@@ -53,8 +56,10 @@ export class FetchEngine {
       http1: true,
       http2: false,
     });
-    // Bodies as they are on the wire.
-    this.#headers = new Headers({ "accept-encoding": "identity", ...options.headers });
+    // Bodies as they are on the wire, unless another coding is asked for.
+    this.#headers = new Headers({ "accept-encoding": "identity" });
+    // One by one: a record with two spellings of a name would send both.
+    for (const [name, value] of Object.entries(options.headers)) this.#headers.set(name, value);
     if (options.close) this.#headers.set("connection", "close");
     this.#origin = new URL(options.url).origin;
   }
@@ -64,13 +69,16 @@ export class FetchEngine {
     const { warmupMs, durationMs, requests } = this.#options;
     try {
       this.#check = await AnswerCheck.load(this.#options);
-      this.#begin(Infinity);
+      this.#begin(Infinity, performance.now());
       const warmUntilMs = performance.now() + warmupMs;
       while (performance.now() < warmUntilMs && !this.#isStopped()) await this.#tick();
-      this.#begin(requests);
       const startMs = performance.now(), endMs = startMs + durationMs;
+      this.#begin(requests, startMs);
       this.#recorder.start(startMs);
+      this.#isCounting = true;
       const before = process.cpuUsage();
+      const { sums } = this.#recorder;
+      let after = before, answeredBefore = -1;
       let ended: LoadReport["ended"] | null = this.#isStopped() ? "stopped" : null;
       while (ended === null) {
         await this.#tick();
@@ -83,11 +91,17 @@ export class FetchEngine {
         else if (this.#isEnding && this.#busy === 0) {
           ended = taken >= requests ? "requests" : "duration";
         } else if (this.#givenUp > 0 && this.#lanes === 0) ended = "connections";
+        // Up to the last answer, as the time is, and not on while one is waited for that never comes.
+        if (this.#isEnding && sums.answered !== answeredBefore) {
+          after = process.cpuUsage();
+          answeredBefore = sums.answered;
+        }
       }
       const nowMs = performance.now();
-      if (!this.#isEnding) this.#end(nowMs);
-      const after = process.cpuUsage();
-      const { sums } = this.#recorder;
+      if (!this.#isEnding) {
+        this.#end(nowMs);
+        after = process.cpuUsage();
+      }
       const userMs = (after.user - before.user) / 1_000;
       const systemMs = (after.system - before.system) / 1_000;
       return this.#recorder.report(nowMs, {
@@ -97,6 +111,7 @@ export class FetchEngine {
         due: this.#due,
         unsent: Math.max(0, this.#due - sums.sent),
         unanswered: sums.sent - sums.answered - sums.failed,
+        sentUntilMs: this.#sentUntilMs,
         connectionsWanted: this.#wanted(),
         cpu: { userMs, systemMs, processMs: userMs + systemMs },
       });
@@ -108,15 +123,16 @@ export class FetchEngine {
     }
   }
 
-  #begin(requestsMax: number): void {
+  #begin(requestsMax: number, nowMs: number): void {
     const { rate } = this.#options;
     this.#countedFrom = this.#taken;
     this.#requestsMax = requestsMax;
-    this.#schedule = rate === null ? null : new Schedule(rate, requestsMax, performance.now());
+    this.#schedule = rate === null ? null : new Schedule(rate, requestsMax, nowMs);
   }
 
   #end(atMs: number): void {
     this.#isEnding = true;
+    this.#sentUntilMs = atMs;
     this.#due = this.#schedule?.dueBy(atMs) ?? 0;
     this.#wake();
   }
@@ -136,7 +152,7 @@ export class FetchEngine {
       const { sums } = this.#recorder;
       sums.backlogMost = Math.max(sums.backlogMost, this.#backlog() - this.#waiting.length);
     }
-    this.#recorder.tick(performance.now(), this.#backlog());
+    if (this.#isCounting) this.#recorder.tick(performance.now(), this.#backlog());
   }
 
   #wanted(): number {
@@ -218,7 +234,8 @@ export class FetchEngine {
       const answer = await response.bytes();
       if (!isCounted() || this.#stopping.signal.aborted) return true;
       this.#recorder.sums.bytesReceived += answer.length;
-      this.#recorder.answered(response.status, performance.now() - dueMs);
+      const nowMs = performance.now();
+      this.#recorder.answered(response.status, nowMs - dueMs, nowMs);
       const { close } = this.#options;
       const isCutOff = response.status === 503 && !close &&
         response.headers.get("connection") === "close";

@@ -19,6 +19,8 @@ export interface Ending {
   due: number;
   unsent: number;
   unanswered: number;
+  /** When no more requests were sent, by the clock of {@linkcode LoadRecorder.start}. */
+  sentUntilMs: number;
   connectionsWanted: number;
   cpu: { userMs: number; systemMs: number; processMs: number };
 }
@@ -56,6 +58,7 @@ export class LoadRecorder {
   #examples: string[] = [];
   #series: LoadSample[] = [];
   #startMs = 0;
+  #lastAnswerMs = 0;
   #secondStartMs = 0;
   #before = { sent: 0, answered: 0, errors: 0, refused: 0, status429: 0, status503: 0 };
 
@@ -67,7 +70,7 @@ export class LoadRecorder {
 
   /** Forgets all there is and begins to count. Times are those of a clock of the engine's. */
   start(nowMs: number): void {
-    this.#startMs = this.#secondStartMs = nowMs;
+    this.#startMs = this.#lastAnswerMs = this.#secondStartMs = nowMs;
     for (const name of Object.keys(this.sums) as (keyof typeof this.sums)[]) this.sums[name] = 0;
     this.sums.openMost = this.sums.opened = this.connectionsOpen;
     this.#statuses.fill(0);
@@ -85,9 +88,10 @@ export class LoadRecorder {
     if (this.connectionsOpen > this.sums.openMost) this.sums.openMost = this.connectionsOpen;
   }
 
-  /** Counts an answer that came whole. */
-  answered(status: number, latencyMs: number): void {
+  /** Counts an answer that has come whole. */
+  answered(status: number, latencyMs: number, nowMs: number): void {
     this.sums.answered++;
+    this.#lastAnswerMs = nowMs;
     this.#statuses[status]++;
     (status === 429 || status === 503 ? this.#rejected : this.#secondLatency)
       .recordValue(microseconds(latencyMs));
@@ -121,7 +125,9 @@ export class LoadRecorder {
     const { sent, answered, failed } = sums;
     const { url, rate, close, pipeline } = this.#options;
     const { engine, engineReason, ended, due, unsent, unanswered, connectionsWanted, cpu } = ending;
-    const elapsedMs = nowMs - this.#startMs;
+    // Not to when the last answer was given up: an answer that never comes would halve the rate. Nor only to the last
+    // answer: a server that stops amid a load would keep its rate.
+    const elapsedMs = Math.max(ending.sentUntilMs, this.#lastAnswerMs) - this.#startMs;
     const late = summaryOf(this.#late);
     return {
       engine,

@@ -70,7 +70,7 @@ export interface OpenLoopReport {
   targetRate: number;
   /** Requests that were due. */
   due: number;
-  /** Of these, requests that never were sent: no connection was free in time. */
+  /** Of these, requests that never were sent, and are in no latency: no connection was free in time. */
   unsent: number;
   /** Whether at least 99 % of the requests due were sent. If not, latencies are better than the truth. */
   isRateKept: boolean;
@@ -93,7 +93,10 @@ export interface LoadReport {
   pipeline: number;
   /** Why it ended: its time was over, all requests were sent, it was stopped, or every connection was given up. */
   ended: "duration" | "requests" | "stopped" | "connections";
-  /** From the first request, warm-up not counted, to the last answer, in milliseconds. */
+  /**
+   * From the first request, warm-up not counted, to the last answer, or to when no more were sent if that is later, in
+   * milliseconds. Waiting for answers that never came is not in it; of the samples it is.
+   */
   elapsedMs: number;
   requests: {
     sent: number;
@@ -104,7 +107,7 @@ export interface LoadReport {
     /** Sent, and not answered yet when the load was stopped. */
     unanswered: number;
   };
-  /** Answers a second. */
+  /** Answers a second of `elapsedMs`. */
   rate: number;
   /** Answers by status. */
   statuses: Record<string, number>;
@@ -141,7 +144,7 @@ export interface LoadReport {
   rejectedLatency: LatencySummary;
   /** `null` in a closed loop. */
   open: OpenLoopReport | null;
-  /** CPU time of the load generator from the first request to the last answer, in milliseconds. */
+  /** CPU time of the load generator in the same time as `elapsedMs`, in milliseconds. */
   cpu: {
     /** Of its thread, in user space; of the process on fetch. */
     userMs: number;
@@ -152,6 +155,6 @@ export interface LoadReport {
     /** Microseconds of user and system time for each answer; 0 without one. */
     microsecondsPerRequest: number;
   };
-  /** One sample a second. */
+  /** One sample a second, until nothing was waited for any more. */
   series: LoadSample[];
 }

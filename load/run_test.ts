@@ -1,4 +1,11 @@
-import { assertEquals, assertGreater, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { libc } from "../native/libc.ts";
 import { serve } from "../native/mod.ts";
 import { socketAddress } from "../native/sockets.ts";
@@ -255,6 +262,38 @@ test("an answer that does not come in time is an error, and its connection is no
   assertEquals(server.connections, 2);
 });
 
+test("waiting for an answer that never comes is no part of the rate", async (engine) => {
+  using server = new RawServer(({ send, number }) => number === 0 ? undefined : send(answer("")));
+  const timeoutMs = 2_000;
+  const report = await load({
+    url: server.url,
+    engine,
+    connections: 2,
+    durationMs: 200,
+    timeoutMs,
+    reconnect: { pauseMs: 1 },
+  });
+  assertEquals([report.errors.timeout, report.ended], [1, "duration"]);
+  assertLess(report.elapsedMs, timeoutMs / 2);
+  assertEquals(report.rate, report.requests.answered / report.elapsedMs * 1_000);
+  // It was waited for all the same, and the samples show it.
+  assertGreater(sumOf(report.series.map(({ elapsedMs }) => elapsedMs)), timeoutMs * 0.9);
+});
+
+test("a header field that is asked for replaces ours, however it is spelt", async (engine) => {
+  using server = new RawServer(({ send, head }) =>
+    send(answer(head.match(/^accept-encoding: (.*)$/im)?.[1] ?? ""))
+  );
+  const report = await load({
+    url: server.url,
+    engine,
+    requests: 10,
+    headers: { "Accept-Encoding": "gzip" },
+    expect: { body: "gzip" },
+  });
+  assertEquals([report.requests.answered, report.errorsTotal], [10, 0], report.examples.join());
+});
+
 test("lengths and bodies that are not the ones expected are errors", async (engine) => {
   using server = new RawServer(({ send, head }) =>
     send(answer(head.includes("/long") ? "bodies" : "bodx"))
@@ -398,12 +437,14 @@ test("a rate that is not kept is said not to be", async (engine) => {
 
 test("what was asked while warming up does not count", async (engine) => {
   using server = new RawServer(({ send }) => send(answer("")));
+  const samples: LoadSample[] = [];
   const report = await load({
     url: server.url,
     engine,
     connections: 2,
     warmupMs: 150,
     requests: 30,
+    onProgress: (sample) => samples.push(sample),
   });
   assertEquals([report.requests.sent, report.requests.answered, report.ended], [
     30,
@@ -411,6 +452,7 @@ test("what was asked while warming up does not count", async (engine) => {
     "requests",
   ]);
   assertGreater(server.requests, 30);
+  assertEquals(samples, report.series);
 });
 
 test("a load that is stopped reports what there is", async (engine) => {

@@ -49,11 +49,12 @@ export function summary(report: LoadReport): string {
     (failed > 0 ? `; ${count.format(failed)} failed` : "") +
     (unanswered > 0 ? `; ${count.format(unanswered)} not answered yet` : ""),
   ]);
-  if (open !== null && !open.isRateKept) {
+  if (open !== null && open.unsent > 0) {
+    const unsent = `${count.format(open.unsent)} of ${count.format(open.due)} requests`;
     lines.push([
       "",
-      `THE RATE WAS NOT KEPT: ${count.format(open.unsent)} of ${count.format(open.due)} requests ` +
-      "due were never sent; the truth is worse than these latencies",
+      (open.isRateKept ? "" : "THE RATE WAS NOT KEPT: ") +
+      `${unsent} due were never sent; the truth is worse than these latencies`,
     ]);
   }
   const statuses = Object.entries(report.statuses);

@@ -91,8 +91,10 @@ export interface EngineEnding {
   due: number;
   unsent: number;
   unanswered: number;
+  /** When no more requests were sent. */
+  sentUntilMs: number;
   connectionsWanted: number;
-  /** When, by {@linkcode MonotonicClock}. */
+  /** When it was over, by {@linkcode MonotonicClock}. */
   nowMs: number;
   cpu: LoadReport["cpu"] extends infer Cpu ? Omit<Cpu, "microsecondsPerRequest"> : never;
 }
@@ -176,6 +178,7 @@ export class UringEngine {
   /** No more requests are taken. */
   #isEnding = false;
   #dueAtEnd = 0;
+  #sentUntilMs = 0;
   #ended: LoadReport["ended"] | null = null;
 
   /** @throws {SystemError} If the kernel refuses */
@@ -245,6 +248,7 @@ export class UringEngine {
     if (warmupMs > 0 && this.#ended === null && !this.#isEnding) this.#begin(requests);
     this.#isCounting = true;
     const cpuBefore = cpuTimes();
+    let cpuAfter = cpuBefore, answeredBefore = -1;
     const endMs = this.#nowMs + durationMs;
     while (this.#ended === null) {
       this.#turn();
@@ -259,9 +263,17 @@ export class UringEngine {
           ? "requests"
           : "duration";
       }
+      // Up to the last answer, as the time is, and not on while one is waited for that never comes.
+      const { answered } = this.#recorder.sums;
+      if (this.#isEnding && answered !== answeredBefore) {
+        cpuAfter = cpuTimes();
+        answeredBefore = answered;
+      }
     }
-    if (!this.#isEnding) this.#end(this.#nowMs);
-    const cpuAfter = cpuTimes();
+    if (!this.#isEnding) {
+      this.#end(this.#nowMs);
+      cpuAfter = cpuTimes();
+    }
     const cpu = {
       userMs: cpuAfter.userMs - cpuBefore.userMs,
       systemMs: cpuAfter.systemMs - cpuBefore.systemMs,
@@ -273,6 +285,7 @@ export class UringEngine {
       due: this.#dueAtEnd,
       unsent: Math.max(0, this.#dueAtEnd - sent),
       unanswered: sent - answered - failed,
+      sentUntilMs: this.#sentUntilMs,
       connectionsWanted: this.#wanted,
       nowMs: this.#nowMs,
       cpu,
@@ -660,7 +673,7 @@ export class UringEngine {
       ? this.#check.answered(connection, paths[number % paths.length], status, bodyBytes)
       : null;
     if (number >= this.#countedFrom) {
-      this.#recorder.answered(status, this.#nowMs - this.#times[at]);
+      this.#recorder.answered(status, this.#nowMs - this.#times[at], this.#nowMs);
       if (wrong !== null) this.#recorder.failed(wrong, 1, () => this.#check.problem);
     }
     if (isKept && !close) {
@@ -830,6 +843,7 @@ export class UringEngine {
   /** No more requests are sent; those that are under way get their time. */
   #end(atMs: number): void {
     this.#isEnding = true;
+    this.#sentUntilMs = atMs;
     this.#dueAtEnd = this.#schedule === null ? 0 : this.#schedule.dueBy(atMs);
   }
 }
