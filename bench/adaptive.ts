@@ -2,21 +2,25 @@
  * A limit that finds itself beside limits that stay, under a load that moves: few clients, many, some, very many. Each
  * client leaves after some answers and another comes. With limits kept by the packet filter, or by the service where
  * there is none.
- * `deno task bench:adaptive [--quick]`
+ * `deno task bench:adaptive [--quick] [--help]`
  *
  * @module
  */
 import { transportProblem } from "../native/mod.ts";
+import { readBenchArguments } from "./bench_arguments.ts";
 import type { LoadSecond } from "./load_client.ts";
-import { chart, figuresOf, recordSeconds } from "./overload_seconds.ts";
+import { chart, measureStep, recordSeconds, type Step } from "./overload_seconds.ts";
+import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
 import { ServiceHosts } from "./service_hosts.ts";
 import { median } from "./statistics.ts";
 
-const quick = Deno.args.includes("--quick");
-/** Connections that clients want, one phase after the other. */
-const PHASES = quick ? [200, 1_500, 400] : [200, 1_500, 400, 2_000];
-const SECONDS = quick ? 3 : 10;
+const { quick } = readBenchArguments({});
+/** Connections that clients want, one phase after the other; each number once, since its samples are named by it. */
+const PHASES = quick ? [200, 2_000, 400] : [200, 1_500, 400, 2_000];
+const CLIENTS_MAX = Math.max(...PHASES);
+/** Seconds of a phase: in its first half a limit should be found. */
+const PHASE = quick ? { settling: 2, counted: 1 } : { settling: 5, counted: 5 };
 const MINIMUM = 50, MAXIMUM = 1_000;
 /** Ten times as often as usual, so that a phase has room for some decisions. */
 const PERIOD_MS = 500;
@@ -43,7 +47,8 @@ using samples = Samples.open();
 const run = samples.begin("adaptive", {
   quick,
   settings: {
-    ...{ phases: PHASES, seconds: SECONDS, minimum: MINIMUM, maximum: MAXIMUM },
+    ...{ phases: PHASES, clientsMax: CLIENTS_MAX, minimum: MINIMUM, maximum: MAXIMUM },
+    ...{ settlingSeconds: PHASE.settling, seconds: PHASE.counted },
     ...{ periodMs: PERIOD_MS, answersPerConnection: ANSWERS_PER_CONNECTION, pauseMs: PAUSE_MS },
   },
 });
@@ -55,14 +60,14 @@ for (const [transport, transportName] of [["uring", "io_uring"], ["deno", "Deno.
   }
   for (const [name, limit] of Object.entries(LIMITS)) {
     const contender: Contender = { transport, transportName, name, limit };
-    const seconds = await measure(contender);
-    print(contender, seconds);
-    record(contender, seconds);
+    const phases = await measure(contender);
+    print(contender, phases);
+    record(contender, phases);
   }
 }
 run.end();
 
-async function measure({ transport, limit }: Contender): Promise<LoadSecond[]> {
+async function measure({ transport, limit }: Contender): Promise<Step[]> {
   await using hosts = await ServiceHosts.open();
   if (hosts.problem !== null) {
     console.log(`On loopback, limits kept by the service, since ${hosts.problem}`);
@@ -79,82 +84,71 @@ async function measure({ transport, limit }: Contender): Promise<LoadSecond[]> {
   });
   const load = await hosts.startLoad(service, {
     connections: PHASES[0],
-    connectionsMax: Math.max(...PHASES),
+    connectionsMax: CLIENTS_MAX,
     durationMs: 600_000,
     answersPerConnection: ANSWERS_PER_CONNECTION,
     reconnect: { pauseMs: PAUSE_MS, attemptsMax: 1_000_000 },
   });
-  const seconds: LoadSecond[] = [];
-  for (const connections of PHASES) {
-    await load.setConnections(connections);
-    seconds.push(...await load.seconds(SECONDS));
-  }
+  const phases: Step[] = [];
+  for (const clients of PHASES) phases.push(await measureStep(load, service, clients, PHASE));
   await load.stop();
-  return seconds;
+  return phases;
 }
 
-/** The second half of each phase: by then a limit should have been found. */
-function settled(seconds: readonly LoadSecond[]): LoadSecond[][] {
-  return PHASES.map((_, i) => seconds.slice(Math.floor((i + 0.5) * SECONDS), (i + 1) * SECONDS));
-}
-
-function print({ transportName, name }: Contender, seconds: LoadSecond[]): void {
+function print({ transportName, name }: Contender, phases: readonly Step[]): void {
   console.log(`\n${transportName}, ${name}`);
   const row = (cells: string[]) => console.log(cells.map((cell) => cell.padStart(14)).join(""));
-  row(["wanted", "answered/s", "p50 ms", "p99 ms", "limit", "own mean ms"]);
-  settled(seconds).forEach((half, i) => {
-    const { requestsPerSecond, p50Ms, p99Ms } = figuresOf(half);
-    const own = ownLatencyMs(half);
+  row(["wanted", "answered/s", "CPU µs", "p50 ms", "p99 ms", "limit", "own mean ms"]);
+  for (const phase of phases) {
+    const limits = limitsOf(phase.counted), own = ownLatencyMs(phase);
+    const least = Math.min(...limits), most = Math.max(...limits);
     row([
-      String(PHASES[i]),
-      requestsPerSecond.toFixed(0),
-      p50Ms.toFixed(1),
-      p99Ms.toFixed(1),
-      limitsOf(half),
+      String(phase.connections),
+      phase.requestsPerSecond.toFixed(0),
+      phase.cpuMicroseconds.toFixed(1),
+      phase.p50Ms.toFixed(1),
+      phase.p99Ms.toFixed(1),
+      limits.length === 0 ? "-" : least === most ? String(least) : `${least} to ${most}`,
       own === null ? "-" : own.toFixed(2),
     ]);
-  });
-  console.log(chart(seconds, ["requests_per_second", "p99_ms", "limit", "connections"]));
+  }
+  const measures = ["requests_per_second", "p99_ms", "limit", "connections"];
+  console.log(chart(phases.flatMap(({ seconds }) => seconds), measures));
 }
 
-function limitsOf(seconds: readonly LoadSecond[]): string {
-  const limits = seconds.flatMap(({ service }) => service?.limit ?? []);
-  if (limits.length === 0) return "-";
-  const least = Math.min(...limits), most = Math.max(...limits);
-  return least === most ? String(least) : `${least} to ${most}`;
+function limitsOf(seconds: readonly LoadSecond[]): number[] {
+  return seconds.flatMap(({ service }) => service?.limit ?? []);
 }
 
 /** What the service takes for the latency: what leads its limit, else the mean of its histogram; `null` if unknown. */
-function ownLatencyMs(seconds: readonly LoadSecond[]): number | null {
-  const known = seconds.flatMap(({ service }) => service ?? []);
-  if (known.length < 2) return null;
-  const led = known.flatMap(({ limiterLatencySeconds }) => limiterLatencySeconds ?? []);
+function ownLatencyMs({ seconds, counted }: Step): number | null {
+  const led = counted.flatMap(({ service }) => service?.limiterLatencySeconds ?? []);
   if (led.length > 0) return median(led) * 1_000;
+  // The histogram counts since the start: what it had before the first second that counts is taken away.
+  const known = seconds.slice(-counted.length - 1).flatMap(({ service }) => service ?? []);
+  if (known.length < 2) return null;
   const first = known[0], last = known.at(-1)!;
   const answers = last.durations - first.durations;
   return answers > 0 ? (last.durationSeconds - first.durationSeconds) / answers * 1_000 : null;
 }
 
-function record({ transportName, name }: Contender, seconds: LoadSecond[]): void {
+function record({ transportName, name }: Contender, phases: readonly Step[]): void {
   const subject = `${transportName}, ${name}`;
+  for (const phase of phases) {
+    const workload = `${phase.connections.toLocaleString("en-US")} clients`;
+    recordLoad(run, subject, workload, [phase]);
+    const sample = (measure: string, unit: string, value: number) =>
+      run.record({ subject, workload, measure, unit, value });
+    const own = ownLatencyMs(phase), limits = limitsOf(phase.counted);
+    if (own !== null) sample("own_mean_ms", "ms", own);
+    if (limits.length > 0) sample("limit", "connections", median(limits));
+  }
+  const seconds = phases.flatMap(({ seconds }) => seconds);
   recordSeconds(run, subject, "moving load", seconds);
-  const halves = settled(seconds);
-  const sample = (workload: string, measure: string, unit: string, value: number) =>
-    run.record({ subject, workload, measure, unit, value });
-  halves.forEach((half, i) => {
-    const isMany = PHASES[i] >= MAXIMUM;
-    const workload = isMany ? "many clients" : "few clients";
-    const { requestsPerSecond, p50Ms, p99Ms } = figuresOf(half);
-    sample(workload, "requests_per_second", "requests/s", requestsPerSecond);
-    sample(workload, "p50_ms", "ms", p50Ms);
-    sample(workload, "p99_ms", "ms", p99Ms);
-    const own = ownLatencyMs(half);
-    if (own !== null) sample(workload, "own_mean_ms", "ms", own);
-    for (const { service } of half) {
-      if (service !== null) sample(workload, "limit", "connections", service.limit);
-    }
-  });
-  const limits = seconds.flatMap(({ service }) => service?.limit ?? []);
+  const limits = limitsOf(seconds);
   const changes = limits.filter((limit, i) => i > 0 && limit !== limits[i - 1]).length;
-  sample("moving load", "limit_changes", "", changes);
+  run.record({
+    ...{ subject, workload: "moving load", measure: "limit_changes", unit: "" },
+    value: changes,
+  });
 }

@@ -3,11 +3,12 @@
  * service with 100,000, and Deno.serve and nginx with as many as their descriptors allow, one after the other; and what
  * an idle connection costs a server in memory, which is how much its resident memory grew while they were held. What
  * the kernel keeps for a socket is not in it. Needs nginx for its row, which is left out without it.
- * `deno run -A bench/connections.ts [--connections N] [--quick] [--only NAME]`
+ * `deno run -A bench/connections.ts [--connections N] [--quick] [--only PATTERN] [--help]`
  *
  * @module
  */
 import { residentBytes } from "../native/testing/open_descriptors.ts";
+import { readBenchArguments } from "./bench_arguments.ts";
 import type { HolderFigures } from "./connection_holder.ts";
 import { MeasuredProcess } from "./measured_process.ts";
 import { Samples } from "./samples.ts";
@@ -41,9 +42,11 @@ interface Figures {
   bytesPerConnection: number;
 }
 
-const quick = Deno.args.includes("--quick");
-const wanted = Number(option("--connections") ?? (quick ? 2_000 : 100_000));
-const only = option("--only");
+const { quick, only, connections: connectionsAsked } = readBenchArguments({
+  connections: "count",
+  only: "pattern",
+});
+const wanted = connectionsAsked ?? (quick ? 2_000 : 100_000);
 /** Descriptors of a process, and those of them that a server or a holder needs for other things. */
 const DESCRIPTORS = 20_000;
 const DESCRIPTORS_OTHER = 500;
@@ -66,7 +69,7 @@ const MEASURES = [
   ["answered_last", "answeredLast", "connections"],
   ["lost", "lost", "connections"],
   ["open_s", "openSeconds", "s"],
-  ["resident_mb", "residentMegabytes", "MiB"],
+  ["resident_mb", "residentMegabytes", "MB"],
   ["bytes_per_connection", "bytesPerConnection", "bytes"],
 ] as const;
 const COLUMNS = [
@@ -80,11 +83,10 @@ const COLUMNS = [
   "bytes each",
 ];
 
-if (!(wanted > 0)) throw new Error("--connections wants a number above 0");
 using samples = Samples.open();
 const run = samples.begin("connections", {
   quick,
-  partial: only !== null || option("--connections") !== null,
+  partial: only !== null || connectionsAsked !== null,
   settings: { connections: wanted, descriptors: DESCRIPTORS, threads: LISTENER_THREADS },
 });
 
@@ -118,7 +120,7 @@ const contenders: Contender[] = [
 await sayLimits();
 const rows: [string, Figures][] = [];
 for (const contender of contenders) {
-  if (only !== null && !contender.name.includes(only)) continue;
+  if (only !== null && !only.test(contender.name)) continue;
   try {
     rows.push([contender.name, await measure(contender)]);
   } catch (error) {
@@ -184,7 +186,7 @@ async function measure(contender: Contender): Promise<Figures> {
     answeredLast: last.answered,
     lost: first.lost + last.lost,
     openSeconds,
-    residentMegabytes: resident / 1_048_576,
+    residentMegabytes: resident / 1e6,
     bytesPerConnection: (resident - before) / first.held,
   };
 }
@@ -345,13 +347,6 @@ function cells(figures: Figures): string[] {
     figures.residentMegabytes.toFixed(0),
     figures.bytesPerConnection.toFixed(0),
   ];
-}
-
-/** The word behind an option, or behind its `=`. */
-function option(name: string): string | null {
-  const index = Deno.args.findIndex((arg) => arg === name || arg.startsWith(`${name}=`));
-  if (index < 0) return null;
-  return Deno.args[index].split("=")[1] ?? Deno.args[index + 1] ?? null;
 }
 
 function here(file: string): string {

@@ -4,16 +4,17 @@
  * connections, a connection per request, and 16 requests at a time. One run, server and client on a core each, medians
  * of interleaved rounds. First of all, every server must give the same answers. Needs wrk and taskset; a server whose
  * toolchain is not here is left out, and so is, from a quick run, what has to be fetched, unless `--only` names it.
- * `deno run -A bench/listener.ts [--quick] [--json] [--only=PATTERN] [--workload=PATTERN]`
+ * `deno run -A bench/listener.ts [--quick] [--json] [--only PATTERN] [--workload PATTERN] [--help]`
  *
  * @module
  */
+import { readBenchArguments } from "./bench_arguments.ts";
 import {
   CONNECTIONS,
   type ListenerLoad,
   PATH,
   PIPELINED,
-  runLoad,
+  runListenerWrk,
   type Workload,
   WORKLOADS,
   writeLoadScript,
@@ -22,18 +23,18 @@ import { PEERS } from "./listener_peers.ts";
 import { median } from "./statistics.ts";
 import { BODY, checkConstant, REQUESTS } from "./peers/checked_constant.ts";
 import { PeerBuilder } from "./peers/build.ts";
-import { onlyOption, type Peer, startPeers, WARM_UP_SECONDS } from "./peers/peer.ts";
+import { type Peer, startPeers, WARM_UP_SECONDS } from "./peers/peer.ts";
 import { measureRound, type ServerCost } from "./peers/measured_round.ts";
 import type { RunningPeer } from "./peers/running_peer.ts";
 import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
 
-const quick = Deno.args.includes("--quick");
-const only = onlyOption(Deno.args);
-const asked = new RegExp(
-  Deno.args.find((arg) => arg.startsWith("--workload="))?.slice("--workload=".length) ?? "",
-);
-const workloads = WORKLOADS.filter((workload) => asked.test(workload));
+const { quick, json, only, workload: asked } = readBenchArguments({
+  json: "flag",
+  only: "pattern",
+  workload: "pattern",
+});
+const workloads = WORKLOADS.filter((workload) => asked?.test(workload) ?? true);
 if (workloads.length === 0) throw new Error(`--workload fits none of: ${WORKLOADS.join(", ")}`);
 const rounds = quick ? 1 : 3;
 const seconds = quick ? 1 : 2;
@@ -122,7 +123,7 @@ console.log(
     [...hashes][0]
   }`,
 );
-if (Deno.args.includes("--json")) {
+if (json) {
   const servers = contenders.map(({ peer, rounds }) => ({ name: peer.name, rounds }));
   console.log(JSON.stringify({ seconds, sha256: [...hashes][0], servers }));
 }
@@ -135,7 +136,7 @@ async function measure(
   const load = await measureRound(
     name,
     server,
-    () => runLoad(server.port, script, seconds, CLIENT_CORE),
+    () => runListenerWrk(server.port, script, seconds, CLIENT_CORE),
   );
   if (load.wireBytes < BODY.length) {
     throw new Error(`${name} sent ${load.wireBytes} bytes an answer under load`);

@@ -84,13 +84,13 @@ end
 }
 
 /**
- * Makes a load with {@linkcode CONNECTIONS} connections, each of which asks again as soon as it is answered.
+ * Has wrk make a load with {@linkcode CONNECTIONS} connections, each of which asks again as soon as it is answered.
  *
  * @param script What {@linkcode writeLoadScript} wrote
  * @param core The core that wrk is pinned to
  * @throws {Error} As {@linkcode readWrkOutput}, or if some was answered twice or never
  */
-export async function runLoad(
+export async function runListenerWrk(
   port: number,
   script: string,
   seconds: number,

@@ -2,11 +2,12 @@
  * The load generator of `load/` beside wrk: how many requests each gets out of one core against the same server, and
  * what CPU time each of them takes for a request. Kept connections, a connection per request, and 16 requests in
  * flight; server and client on a core each, medians of interleaved rounds in one run. Needs wrk, bash and taskset.
- * `deno run -A bench/load_wrk.ts [--quick] [--json]`
+ * `deno run -A bench/load_wrk.ts [--quick] [--json] [--help]`
  *
  * @module
  */
 import type { LoadReport } from "../load/mod.ts";
+import { readBenchArguments } from "./bench_arguments.ts";
 import { CONNECTIONS, PATH, PIPELINED, type Workload, WORKLOADS } from "./listener_load.ts";
 import { median } from "./statistics.ts";
 import { recordLoad } from "./record_load.ts";
@@ -16,7 +17,7 @@ import { RunningPeer } from "./peers/running_peer.ts";
 import { readWrkOutput } from "./wrk.ts";
 
 const SERVER_CORE = 0, CLIENT_CORE = 1;
-const quick = Deno.args.includes("--quick");
+const { quick, json } = readBenchArguments({ json: "flag" });
 const rounds = quick ? 1 : 3;
 const seconds = quick ? 1 : 3;
 const TRIES_MAX = 3;
@@ -77,7 +78,7 @@ for (const workload of WORKLOADS) {
   }
 }
 run.end();
-if (Deno.args.includes("--json")) console.log(JSON.stringify({ seconds, results }));
+if (json) console.log(JSON.stringify({ seconds, results }));
 
 /** Tries a round again that did not get to anything, as happens on a machine that is busy with others. */
 async function insist(round: () => Promise<Round>): Promise<Round> {

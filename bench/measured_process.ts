@@ -89,10 +89,11 @@ export class MeasuredProcess implements AsyncDisposable {
     }
   }
 
-  /** The most memory that was resident so far, in MB. */
+  /** The most memory that was resident so far, in MB of 10^6 bytes. */
   async peakMegabytes(): Promise<number> {
     const match = (await proc(this.#child.pid, "status")).match(/VmHWM:\s+(\d+) kB/);
-    return Math.round(Number(match?.[1]) / 1_024);
+    // What proc(5) calls kB are 1,024 bytes.
+    return Math.round(Number(match?.[1]) * 1_024 / 1e6);
   }
 
   /** Ends the process. */

@@ -1,13 +1,14 @@
 /**
  * What metrics cost: CPU for a request with answers counted and not counted, in turns, and a scrape. The servers that
  * are compared are those of the range benches; the scrape is the service's own. Needs wrk and taskset.
- * `deno task bench:metrics [--quick]`
+ * `deno task bench:metrics [--quick] [--help]`
  *
  * @module
  */
 import { transportProblem } from "../native/mod.ts";
 import { type StatisticsLayout, ThreadStatistics } from "../native/statistics.ts";
 import { DURATION_BUCKETS } from "../telemetry/mod.ts";
+import { readBenchArguments } from "./bench_arguments.ts";
 import { MeasuredProcess } from "./measured_process.ts";
 import { EVENTS_QUICK, rangePaths } from "./range_events.ts";
 import { recordLoad } from "./record_load.ts";
@@ -17,9 +18,9 @@ import { START_FLAGS } from "./start_flags.ts";
 import { median, ratio } from "./statistics.ts";
 import { CONNECTIONS, runWrk, writeWrkScript } from "./wrk.ts";
 
-const quick = Deno.args.includes("--quick");
-const ROUNDS = quick ? 2 : 10;
-const SECONDS = quick ? 2 : 3;
+const { quick } = readBenchArguments({});
+const ROUNDS = quick ? 3 : 11;
+const SECONDS = quick ? 1 : 3;
 const SCRAPES = quick ? 50 : 200;
 const SERVER_CORE = 0, CLIENT_CORE = 1;
 const PATHS = 10_000;
@@ -67,7 +68,7 @@ async function compare(transport: string, name: string): Promise<void> {
     const [, port] = await process.line(/"port":(\d+)/);
     contenders.push({ isCounted, process, port: Number(port), rounds: [] });
   }
-  // The first round warms up and does not count; then each goes first as often as the other.
+  // The first round warms up and does not count; then they take turns at going first.
   for (let round = 0; round <= ROUNDS; round++) {
     for (const contender of round % 2 === 0 ? contenders : contenders.toReversed()) {
       const { process, port, rounds } = contender;

@@ -1,14 +1,19 @@
 import type { LoadSecond } from "./load_client.ts";
 import type { Run } from "./samples.ts";
+import type { Service, ServiceLoad } from "./service_hosts.ts";
 import { median } from "./statistics.ts";
 
-/** Answers a second that were no refusal. */
-export function servedPerSecond({ load }: LoadSecond): number {
-  return (load.answered - load.status503 - load.status429) / load.elapsedMs * 1_000;
+/** Answers that were no refusal. */
+function served({ load }: LoadSecond): number {
+  return load.answered - load.status503 - load.status429;
+}
+
+function servedPerSecond(second: LoadSecond): number {
+  return served(second) / second.load.elapsedMs * 1_000;
 }
 
 /** Connections a second that the client was refused, with a reset or with 503. */
-export function refusedPerSecond({ load }: LoadSecond): number {
+function refusedPerSecond({ load }: LoadSecond): number {
   return (load.refused + load.status503) / load.elapsedMs * 1_000;
 }
 
@@ -21,8 +26,55 @@ export interface Figures {
   p99Ms: number;
 }
 
-/** Medians of seconds: one in which the machine did something else does not count. */
-export function figuresOf(seconds: readonly LoadSecond[]): Figures {
+/** What one number of connections came to. */
+export interface Step extends Figures {
+  connections: number;
+  /** CPU time of the service for each answer that was no refusal. */
+  cpuMicroseconds: number;
+  /** All of its seconds, in order: those in which it settled, then those that count. */
+  seconds: LoadSecond[];
+  counted: LoadSecond[];
+}
+
+/** How many seconds a step takes. */
+export interface StepLength {
+  /** Seconds at its start that are shown and do not count: connections are made then. */
+  settling: number;
+  /** Seconds that count: an odd number, so that one of them is the median. */
+  counted: number;
+}
+
+/**
+ * Has a load hold so many connections and sees what comes of it.
+ *
+ * @throws {Error} If nothing was served in the seconds that count, or the load ended
+ */
+export async function measureStep(
+  load: ServiceLoad,
+  service: Service,
+  connections: number,
+  length: StepLength,
+): Promise<Step> {
+  await load.setConnections(connections);
+  const settling = await load.seconds(length.settling);
+  const before = await service.process.cpuMicroseconds();
+  const counted = await load.seconds(length.counted);
+  const used = await service.process.cpuMicroseconds() - before;
+  const answers = counted.reduce((sum, second) => sum + served(second), 0);
+  if (answers === 0) throw new Error(`nothing was served with ${connections} connections`);
+  return {
+    ...figuresOf(counted),
+    connections,
+    cpuMicroseconds: used / answers,
+    seconds: [...settling, ...counted],
+    counted,
+  };
+}
+
+/**
+ * Medians of an odd number of seconds: of three or more, one in which the machine did something else does not count.
+ */
+function figuresOf(seconds: readonly LoadSecond[]): Figures {
   const ofThose = (read: (second: LoadSecond) => number | null) => {
     const values = seconds.map(read).filter((value) => value !== null);
     return values.length === 0 ? 0 : median(values);

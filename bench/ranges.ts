@@ -5,14 +5,15 @@
  * a file of the size that answers have on average. One run, server and client on a core each, medians of interleaved
  * rounds. First of all, every server must give the same answers. Needs wrk and taskset; a server whose toolchain is
  * not here is left out, and so is, from a quick run, what has to be fetched, unless `--only` names it.
- * `deno task bench:ranges [--quick] [--only=PATTERN]`
+ * `deno task bench:ranges [--quick] [--only PATTERN] [--help]`
  *
  * @module
  */
+import { readBenchArguments } from "./bench_arguments.ts";
 import { checkAnswers } from "./checked_answers.ts";
 import { median } from "./statistics.ts";
 import { PeerBuilder } from "./peers/build.ts";
-import { onlyOption, startPeers, WARM_UP_SECONDS } from "./peers/peer.ts";
+import { startPeers, WARM_UP_SECONDS } from "./peers/peer.ts";
 import { measureRound, type ServerCost } from "./peers/measured_round.ts";
 import type { RunningPeer } from "./peers/running_peer.ts";
 import {
@@ -28,9 +29,8 @@ import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
 import { CONNECTIONS, type Load, medianOf, runWrk, writeWrkScript } from "./wrk.ts";
 
-const quick = Deno.args.includes("--quick");
+const { quick, only } = readBenchArguments({ only: "pattern" });
 const count = quick ? EVENTS_QUICK : EVENTS;
-const only = onlyOption(Deno.args);
 const rounds = quick ? 1 : 5;
 const seconds = quick ? 1 : 2;
 const PATHS = 10_000;

@@ -1,21 +1,23 @@
 /**
  * What an autoscaler hears: clients come in steps, up to more than the limit, and go again. Throughput and saturation
  * over time, and when `http_scaling_needs_scaleout` rises and falls.
- * `deno task bench:scaling [--quick]`
+ * `deno task bench:scaling [--quick] [--help]`
  *
  * @module
  */
 import { transportProblem } from "../native/mod.ts";
+import { readBenchArguments } from "./bench_arguments.ts";
 import type { LoadSecond } from "./load_client.ts";
-import { chart, figuresOf, recordSeconds } from "./overload_seconds.ts";
+import { chart, measureStep, recordSeconds, type Step } from "./overload_seconds.ts";
 import { Samples } from "./samples.ts";
 import { ServiceHosts } from "./service_hosts.ts";
 import { median } from "./statistics.ts";
 
-const quick = Deno.args.includes("--quick");
+const { quick } = readBenchArguments({});
 const LIMIT = 500;
 const STEPS = quick ? [100, 500, 800] : [100, 200, 300, 400, 500, 600, 700, 800];
-const SECONDS = 5;
+/** Seconds of a step. */
+const STEP = { settling: 1, counted: 5 };
 /** Seconds with as few clients as in the beginning: the signal falls after 60 of them. Left out of a quick run. */
 const CALM_SECONDS = quick ? 0 : 70;
 const PAUSE_MS = 1_000;
@@ -23,7 +25,10 @@ const PAUSE_MS = 1_000;
 using samples = Samples.open();
 const run = samples.begin("scaling", {
   quick,
-  settings: { limit: LIMIT, steps: STEPS, seconds: SECONDS, calmSeconds: CALM_SECONDS },
+  settings: {
+    ...{ limit: LIMIT, steps: STEPS, calmSeconds: CALM_SECONDS },
+    ...{ settlingSeconds: STEP.settling, seconds: STEP.counted },
+  },
 });
 for (const [transport, name] of [["uring", "io_uring"], ["deno", "Deno.serve"]] as const) {
   const problem = transport === "deno" ? null : transportProblem(transport);
@@ -32,7 +37,10 @@ for (const [transport, name] of [["uring", "io_uring"], ["deno", "Deno.serve"]] 
 }
 run.end();
 
-async function measure(transport: "uring" | "deno"): Promise<LoadSecond[]> {
+/** The climb, and the seconds of the calm behind it. */
+async function measure(
+  transport: "uring" | "deno",
+): Promise<{ steps: Step[]; calm: LoadSecond[] }> {
   await using hosts = await ServiceHosts.open();
   if (hosts.problem !== null) {
     console.log(`On loopback, the limit kept by the service, since ${hosts.problem}`);
@@ -50,34 +58,30 @@ async function measure(transport: "uring" | "deno"): Promise<LoadSecond[]> {
     durationMs: 600_000,
     reconnect: { pauseMs: PAUSE_MS, attemptsMax: 1_000_000 },
   });
-  const seconds: LoadSecond[] = [];
+  const steps: Step[] = [];
   for (const connections of STEPS) {
-    await load.setConnections(connections);
-    seconds.push(...await load.seconds(SECONDS));
+    steps.push(await measureStep(load, service, connections, STEP));
   }
-  if (CALM_SECONDS > 0) {
-    await load.setConnections(STEPS[0]);
-    seconds.push(...await load.seconds(CALM_SECONDS));
-  }
+  await load.setConnections(STEPS[0]);
+  const calm = await load.seconds(CALM_SECONDS);
   await load.stop();
-  return seconds;
+  return { steps, calm };
 }
 
-function report(subject: string, seconds: LoadSecond[]): void {
+function report(subject: string, { steps, calm }: { steps: Step[]; calm: LoadSecond[] }): void {
   console.log(`\n${subject}, a limit of ${LIMIT}`);
   const row = (cells: string[]) => console.log(cells.map((cell) => cell.padStart(12)).join(""));
-  row(["connections", "answered/s", "p99 ms", "refused/s", "saturation", "scale out"]);
-  STEPS.forEach((connections, i) => {
-    // The first second is that of the change.
-    const counted = seconds.slice(i * SECONDS + 1, (i + 1) * SECONDS);
-    const { requestsPerSecond, p99Ms, refusedPerSecond } = figuresOf(counted);
-    const known = counted.flatMap(({ service }) => service ?? []);
+  row(["connections", "answered/s", "CPU µs", "p99 ms", "refused/s", "saturation", "scale out"]);
+  for (const step of steps) {
+    const { connections, requestsPerSecond, cpuMicroseconds, p99Ms } = step;
+    const known = step.counted.flatMap(({ service }) => service ?? []);
     const saturation = known.length === 0 ? null : median(known.map((one) => one.saturation));
     row([
       String(connections),
       requestsPerSecond.toFixed(0),
+      cpuMicroseconds.toFixed(1),
       p99Ms.toFixed(1),
-      refusedPerSecond.toFixed(0),
+      step.refusedPerSecond.toFixed(0),
       saturation?.toFixed(2) ?? "-",
       known.at(-1)?.needsScaleout ? "yes" : "no",
     ]);
@@ -87,9 +91,12 @@ function report(subject: string, seconds: LoadSecond[]): void {
         ...{ x: connections, xUnit: "connections" },
       });
     point("requests_per_second", "requests/s", requestsPerSecond);
+    point("cpu_us_per_request", "µs", cpuMicroseconds);
     point("p99_ms", "ms", p99Ms);
     if (saturation !== null) point("saturation", "", saturation);
-  });
+  }
+  const climb = steps.flatMap(({ seconds }) => seconds);
+  const seconds = [...climb, ...calm];
   console.log(chart(seconds, ["requests_per_second", "saturation", "refused_per_second"]));
   recordSeconds(run, subject, "over time", seconds);
 
@@ -109,7 +116,7 @@ function report(subject: string, seconds: LoadSecond[]): void {
   if (refused >= 0 && raised >= 0) sample("signal_after_refusal_s", "s", raised - refused);
   const cleared = signals.indexOf(false, Math.max(0, raised));
   if (CALM_SECONDS > 0 && raised >= 0 && cleared >= 0) {
-    const left = cleared - STEPS.length * SECONDS;
+    const left = cleared - climb.length;
     sample("clear_after_s", "s", left);
     console.log(`  and fell ${left} s after clients had left; it changed ${changes} times`);
   }

@@ -1,12 +1,13 @@
 /**
  * /search on the transport that the service takes by itself, beside a Deno.serve that sends a constant of the same size, with the same headers: requests/s
  * and CPU per request, in one run, server and client on different cores, medians of interleaved rounds. Needs wrk and taskset.
- * `deno task bench:search [--quick]`
+ * `deno task bench:search [--quick] [--help]`
  *
  * @module
  */
 import { formatDateTime } from "../domain/mod.ts";
 import { serveDemoProvider } from "../demo/mod.ts";
+import { readBenchArguments } from "./bench_arguments.ts";
 import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
 import { START_FLAGS } from "./start_flags.ts";
@@ -14,7 +15,7 @@ import { MeasuredProcess } from "./measured_process.ts";
 import { median } from "./statistics.ts";
 import { CONNECTIONS, runWrk, writeWrkScript } from "./wrk.ts";
 
-const quick = Deno.args.includes("--quick");
+const { quick } = readBenchArguments({});
 const plans = quick ? 10_000 : 100_000;
 const rounds = quick ? 1 : 5;
 const seconds = quick ? 1 : 4;

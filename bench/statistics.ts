@@ -1,6 +1,7 @@
 /**
  * How samples of one figure become what is shown, for every bench and for the book: the median, with the least and
- * the greatest beside it. Rounds are few (1, 3 or 5), so nothing is assumed of their distribution.
+ * the greatest beside it. Rounds are few and odd in number, so that one of them is the middle, and nothing is assumed of
+ * their distribution.
  *
  * @module
  */
@@ -16,7 +17,7 @@ export interface Spread {
 
 /**
  * The middle one of some numbers; of an even number of them, the upper of the two in the middle, so that it is always
- * one that was seen.
+ * one that was seen. Of two that is the greater one: what is measured a few times is measured an odd number of times.
  *
  * @throws {RangeError} Without numbers
  * @example

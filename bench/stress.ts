@@ -3,33 +3,33 @@
  * packet filter past it, on io_uring and on Deno.serve. Who is refused tries again after a second, as Retry-After says;
  * then the same with clients that try again after 100 ms. Service and client are on two hosts, network namespaces with
  * a core each; without root there is loopback, and no packet filter.
- * `deno task bench:stress [--quick]`
+ * `deno task bench:stress [--quick] [--help]`
  *
  * @module
  */
 import { transportProblem } from "../native/mod.ts";
-import type { LoadSecond } from "./load_client.ts";
-import { chart, type Figures, figuresOf, recordSeconds } from "./overload_seconds.ts";
+import { readBenchArguments } from "./bench_arguments.ts";
+import { chart, type Figures, measureStep, recordSeconds, type Step } from "./overload_seconds.ts";
 import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
 import { type Service, ServiceHosts } from "./service_hosts.ts";
 import { median } from "./statistics.ts";
 
-const quick = Deno.args.includes("--quick");
+const { quick } = readBenchArguments({});
 const LIMIT = 500;
 const STEPS = quick ? [500, 2_000] : [100, 500, 1_000, 2_000];
 const HIGHEST = STEPS.at(-1)!;
 /** Milliseconds until who was refused tries again: as asked, and without patience. */
 const PAUSE_MS = 1_000, IMPATIENT_PAUSE_MS = 100;
-const SECONDS = quick ? 2 : 3;
+/** Seconds of a step. */
+const STEP = { settling: 1, counted: quick ? 1 : 3 };
 const ROUNDS = quick ? 1 : 3;
-/** Seconds at the start of a step that are shown and do not count: connections are made then. */
-const SETTLING = 1;
 const TIMEOUT_MS = 5_000;
 
 /** What is shown by the number of connections. */
 const RAMPS = [
   ["requests_per_second", "requests/s", "requestsPerSecond"],
+  ["cpu_us_per_request", "µs", "cpuMicroseconds"],
   ["p99_ms", "ms", "p99Ms"],
   ["refused_per_second", "connections/s", "refusedPerSecond"],
 ] as const;
@@ -42,9 +42,6 @@ interface Contender {
   rounds: Round[];
 }
 
-/** What one step came to. */
-type Step = Figures & { connections: number; cpuMicroseconds: number };
-
 /** How a way to shed did. */
 interface Targets {
   shareOfPeak: number;
@@ -53,7 +50,6 @@ interface Targets {
 
 /** Climbs up the steps, of one service. */
 interface Round {
-  seconds: LoadSecond[];
   steps: Step[];
   /** At the limit and at the highest step, of clients without patience. */
   impatient: Step[];
@@ -82,7 +78,8 @@ const contenders: Contender[] = [];
 const run = samples.begin("stress", {
   quick,
   settings: {
-    ...{ limit: LIMIT, connections: HIGHEST, steps: STEPS, seconds: SECONDS, rounds: ROUNDS },
+    ...{ limit: LIMIT, connections: HIGHEST, steps: STEPS, rounds: ROUNDS },
+    ...{ settlingSeconds: STEP.settling, seconds: STEP.counted },
     ...{ pauseMs: PAUSE_MS, impatientPauseMs: IMPATIENT_PAUSE_MS },
   },
 });
@@ -102,13 +99,9 @@ async function measure({ transport, shed }: Contender): Promise<Round> {
     transport,
     environment: { SHED: shed, CONNECTION_LIMIT: String(LIMIT) },
   });
-  const patient = await climb(hosts, service, STEPS, PAUSE_MS);
-  const impatient = quick
-    ? null
-    : await climb(hosts, service, [LIMIT, HIGHEST], IMPATIENT_PAUSE_MS);
   return {
-    ...patient,
-    impatient: impatient?.steps ?? [],
+    steps: await climb(hosts, service, STEPS, PAUSE_MS),
+    impatient: quick ? [] : await climb(hosts, service, [LIMIT, HIGHEST], IMPATIENT_PAUSE_MS),
     peakMegabytes: await service.process.peakMegabytes(),
   };
 }
@@ -118,7 +111,7 @@ async function climb(
   service: Service,
   connectionsOfSteps: readonly number[],
   pauseMs: number,
-): Promise<{ seconds: LoadSecond[]; steps: Step[] }> {
+): Promise<Step[]> {
   const load = await hosts.startLoad(service, {
     connections: connectionsOfSteps[0],
     connectionsMax: HIGHEST,
@@ -126,20 +119,12 @@ async function climb(
     timeoutMs: TIMEOUT_MS,
     reconnect: { pauseMs, attemptsMax: 1_000_000 },
   });
-  const seconds: LoadSecond[] = [], steps: Step[] = [];
+  const steps: Step[] = [];
   for (const connections of connectionsOfSteps) {
-    await load.setConnections(connections);
-    seconds.push(...await load.seconds(SETTLING));
-    const before = await service.process.cpuMicroseconds();
-    const counted = await load.seconds(SECONDS - SETTLING);
-    const cpu = await service.process.cpuMicroseconds() - before;
-    seconds.push(...counted);
-    const answers = counted.reduce((sum, { load }) => sum + load.answered - load.status503, 0);
-    if (answers === 0) throw new Error(`nothing was served with ${connections} connections`);
-    steps.push({ ...figuresOf(counted), connections, cpuMicroseconds: cpu / answers });
+    steps.push(await measureStep(load, service, connections, STEP));
   }
   await load.stop();
-  return { seconds, steps };
+  return steps;
 }
 
 function record({ name, rounds }: Contender): void {
@@ -159,14 +144,14 @@ function record({ name, rounds }: Contender): void {
       recordOverload(name, "without patience", impatient, rounds.map((one) => one.impatient));
     }
     run.record({
-      ...{ subject: name, workload: "4 times the limit", measure: "peak_mb", unit: "MiB" },
+      ...{ subject: name, workload: "4 times the limit", measure: "peak_mb", unit: "MB" },
       value: peakMegabytes,
     });
   }
   if (!quick) {
     recordLoad(run, name, "without patience", rounds.map(({ impatient }) => impatient.at(-1)!));
   }
-  recordSeconds(run, name, "over time", rounds[0].seconds);
+  recordSeconds(run, name, "over time", rounds[0].steps.flatMap(({ seconds }) => seconds));
 }
 
 function recordOverload(
@@ -203,7 +188,7 @@ function print({ name, rounds }: Contender): void {
   row(["connections", "answered/s", "p50 ms", "p99 ms", "refused/s", "CPU µs"]);
   const steps = (read: (round: Round) => Step[], note = "") =>
     read(rounds[0]).forEach(({ connections }, i) => {
-      const figure = (name: keyof Step, digits: number) =>
+      const figure = (name: keyof Figures | "cpuMicroseconds", digits: number) =>
         median(rounds.map((round) => read(round)[i][name])).toFixed(digits);
       row([
         `${note}${connections}`,
@@ -216,12 +201,13 @@ function print({ name, rounds }: Contender): void {
     });
   steps(({ steps }) => steps);
   steps(({ impatient }) => impatient, "! ");
-  console.log(chart(rounds[0].seconds, ["requests_per_second", "p99_ms", "refused_per_second"]));
+  const seconds = rounds[0].steps.flatMap(({ seconds }) => seconds);
+  console.log(chart(seconds, ["requests_per_second", "p99_ms", "refused_per_second"]));
 }
 
 function printTargets(): void {
   console.log("\nWith 4 times the limit; behind it, with clients without patience (!)");
-  console.log(`${"".padEnd(22)}  % of peak     p99 / at the limit    MiB`);
+  console.log(`${"".padEnd(22)}  % of peak     p99 / at the limit     MB`);
   for (const { name, rounds } of contenders) {
     const cell = (read: (round: Round) => Step[], figure: keyof Targets) => {
       const all = rounds.map(read);

@@ -1,18 +1,19 @@
 /**
  * One listener thread and two, on all cores together with wrk: what a second thread is worth where client and server
  * share the machine. Medians of interleaved rounds. Needs wrk.
- * `deno run -A bench/workers.ts [--quick] [--transport=uring]`
+ * `deno run -A bench/workers.ts [--quick] [--transport uring|epoll] [--help]`
  *
  * @module
  */
+import { readBenchArguments } from "./bench_arguments.ts";
 import { PATH } from "./listener_load.ts";
 import { MeasuredProcess } from "./measured_process.ts";
 import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
 import { median } from "./statistics.ts";
 
-const quick = Deno.args.includes("--quick");
-const transport = Deno.args.find((arg) => arg.startsWith("--transport="))?.split("=")[1] ?? "uring";
+const { quick, transport: asked } = readBenchArguments({ transport: ["uring", "epoll"] });
+const transport = asked ?? "uring";
 const rounds = quick ? 1 : 5;
 const seconds = quick ? 1 : 3;
 const CONNECTIONS = 128;

@@ -11,8 +11,8 @@ export interface Load {
   maxMs: number;
 }
 
-/** A load to make. */
-export interface LoadOptions {
+/** A load for wrk to make. */
+export interface WrkOptions {
   /** Scheme, host and port. */
   url: string;
   /** What {@linkcode writeWrkScript} wrote. */
@@ -71,7 +71,7 @@ end
  *
  * @throws {Error} If anything was answered with an error; {@linkcode NoAnswerError} if nothing was answered
  */
-export async function runWrk({ url, script, seconds, core }: LoadOptions): Promise<Load> {
+export async function runWrk({ url, script, seconds, core }: WrkOptions): Promise<Load> {
   const wrk = ["wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, ...TIMEOUT, "-s", script, url];
   const [program, ...args] = core === null ? wrk : ["taskset", "-c", String(core), ...wrk];
   const { text, figures } = readWrkOutput(await new Deno.Command(program, { args }).output());

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { parseArgs } from "node:util";
 import { createLimit, isLimitAlgorithm, LIMIT_ALGORITHMS } from "./limit_algorithms.ts";
 import type { Limit } from "./limit.ts";
 import { PERIOD_MS } from "./limits.ts";
@@ -94,15 +95,35 @@ function printLog(name: string, algorithm: string): void {
   simulate(scenario, logged);
 }
 
+/** What the command line asks for. */
+function readArguments(): { seed: string; log?: string; algorithm: string } {
+  try {
+    const { values, positionals } = parseArgs({
+      // `deno task` hands a bare -- through.
+      args: Deno.args.filter((arg) => arg !== "--"),
+      options: { seed: { type: "string" }, log: { type: "string" } },
+      allowPositionals: true,
+    });
+    const { seed = "1", log } = values;
+    const [algorithm = "", ...others] = positionals;
+    const unknown = log === undefined ? positionals : others;
+    if (unknown.length > 0) throw new TypeError(`Unexpected argument '${unknown[0]}'`);
+    return { seed, log, algorithm };
+  } catch (error) {
+    const [problem] = (error as Error).message.split(/\.\s/);
+    console.error(`${problem}: use --seed NUMBER or --log SCENARIO ALGORITHM`);
+    Deno.exit(2);
+  }
+}
+
 if (import.meta.main) {
-  const log = Deno.args.indexOf("--log");
-  if (log >= 0) {
-    printLog(Deno.args[log + 1], Deno.args[log + 2]);
+  const { seed: text, log, algorithm } = readArguments();
+  if (log !== undefined) {
+    printLog(log, algorithm);
   } else {
-    const at = Deno.args.indexOf("--seed");
-    const seed = at >= 0 ? Number(Deno.args[at + 1]) : 1;
+    const seed = Number(text);
     if (!Number.isInteger(seed)) {
-      console.error(`--seed ${Deno.args[at + 1]}: use a whole number`);
+      console.error(`--seed ${text}: use a whole number`);
       Deno.exit(2);
     }
     const table = simulationTable(seed);

@@ -1,6 +1,7 @@
 /**
- * The client of the journey: makes the loads that it is told to, one after the other. A line on standard input is a
- * {@linkcode ClientJob} as JSON, and is answered with a line that is a LoadReport. It ends when standard input does.
+ * The client of the journey and of bench/publish.ts: makes the loads that it is told to, one after the other. A line on standard
+ * input is a {@linkcode ClientJob} as JSON, and is answered with a line that is a LoadReport. It ends when standard input
+ * does.
  * `deno run --allow-net --allow-read --allow-ffi bench/journey/client.ts PATHS`, a file with a path a line
  *
  * @module

@@ -83,9 +83,3 @@ export async function startPeers<P extends Peer, Checked>(
 export function denoRun(...args: string[]): Promise<string[]> {
   return Promise.resolve([Deno.execPath(), "run", "--no-prompt", ...args]);
 }
-
-/** The pattern that `--only=` has among the arguments of a suite. */
-export function onlyOption(args: readonly string[]): RegExp | null {
-  const option = args.find((arg) => arg.startsWith("--only="));
-  return option === undefined ? null : new RegExp(option.slice("--only=".length));
-}
