@@ -2,7 +2,11 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { providerNames } from "./provider_names.ts";
 
 Deno.test("feeds that differ in their query alone have names of their own, in whatever order they are given", () => {
-  const urls = ["http://a.example/feed?c=1", "http://b.example/feed?c=1", "http://a.example/feed?c=2"];
+  const urls = [
+    "http://a.example/feed?c=1",
+    "http://b.example/feed?c=1",
+    "http://a.example/feed?c=2",
+  ];
   const names = providerNames(urls);
   assertEquals(names[1], "http://b.example/feed");
   assertNotEquals(names[0], names[2]);

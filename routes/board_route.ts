@@ -8,8 +8,7 @@ import { type Route, route } from "./route.ts";
 /** GET /: the board, a page for people to search events and watch the service. One document; it loads no other. */
 export function boardRoute(): Route {
   const html = new TextEncoder().encode(
-    page.replace("<style></style>", () => `<style>${style}</style>`)
-      .replace('<script type="module"></script>', () => `<script type="module">${script}</script>`),
+    filled(filled(page, "<style>", style), '<script type="module">', script),
   );
   const headers = {
     "cache-control": "public, max-age=300",
@@ -22,6 +21,7 @@ export function boardRoute(): Route {
       "form-action 'self'",
       "base-uri 'none'",
       "frame-ancestors 'none'",
+      "require-trusted-types-for 'script'",
     ].join("; "),
   };
   return route({
@@ -31,6 +31,13 @@ export function boardRoute(): Route {
     replies: { 200: { description: "The page.", contentType: "text/html" } },
     handle: () => bodyReply("text/html; charset=utf-8", html, headers),
   });
+}
+
+/** Puts text into the one element that begins so and is empty. */
+function filled(page: string, begin: string, text: string): string {
+  const [before, after, ...more] = page.split(begin);
+  if (after === undefined || more.length > 0) throw new Error(`routes/board has no one ${begin}`);
+  return before + begin + text + after.trimStart();
 }
 
 /** Lets a page run this text and no other (CSP Level 3, section 2.3.1). */

@@ -75,7 +75,16 @@ Deno.test("the document of the public routes is valid OpenAPI 3.1, as served", a
   assertEquals(validator.version, "3.1");
   assertEquals(
     Object.keys(document.paths).sort(),
-    ["/", "/docs", "/events/stream", "/events/{id}", "/health", "/openapi.json", "/ready", "/search"],
+    [
+      "/",
+      "/docs",
+      "/events/stream",
+      "/events/{id}",
+      "/health",
+      "/openapi.json",
+      "/ready",
+      "/search",
+    ],
   );
   const ids = Object.values(
     document.paths as Record<string, Record<string, { operationId: string }>>,

@@ -1,8 +1,14 @@
-import { assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import type { Page } from "puppeteer-core";
 import { chromium, OVERFLOW, withPage } from "./chromium.ts";
 import { basePlan, feed, FeedServer, plan, zone } from "./feed_server.ts";
-import { Service, WAIT_MS_MAX } from "./service.ts";
+import { Service } from "./service.ts";
 import { adminPost, eventually } from "./target.ts";
 
 const TITLE = `<img src=x onerror=alert(1)> Fire & "Water"`;
@@ -15,8 +21,11 @@ function season(price: number, februaryEvents = 1): string {
     basePlan(
       "1",
       TITLE,
-      Array.from({ length: 60 }, (_, n) =>
-        plan(String(n), `2030-01-05T${hour(n)}:00:00`, `2030-01-05T${hour(n)}:45:00`, [zone(20)])),
+      Array.from(
+        { length: 60 },
+        (_, n) =>
+          plan(String(n), `2030-01-05T${hour(n)}:00:00`, `2030-01-05T${hour(n)}:45:00`, [zone(20)]),
+      ),
     ),
     basePlan(
       "2",
@@ -48,7 +57,10 @@ function boardTest(name: string, test: (board: Board) => Promise<void>): void {
       provider.xml = season(12.5);
       await using service = await Service.start({ settings: { PROVIDER_URL: provider.url } });
       const poll = async () => {
-        const response = await adminPost({ adminUrl: service.adminUrl!, adminToken: null }, "/poll");
+        const response = await adminPost(
+          { adminUrl: service.adminUrl!, adminToken: null },
+          "/poll",
+        );
         assertEquals(response.status, 200, await response.text());
       };
       await poll();
@@ -83,9 +95,13 @@ async function shows(page: Page, selector: string, text: RegExp): Promise<void> 
   }
 }
 
+/** What a reader sees of an element; nothing of a hidden one. */
 async function textOf(page: Page, selector: string): Promise<string> {
   return String(
-    await page.evaluate(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`),
+    await page.evaluate(`{
+      const found = document.querySelector(${JSON.stringify(selector)});
+      found?.checkVisibility() ? found.innerText : "";
+    }`),
   );
 }
 
@@ -129,6 +145,19 @@ boardTest("a range that cannot be is refused in the service's words", async ({ p
   assertEquals(await page.$eval("#outcome", ({ className }) => className), "bad");
 });
 
+boardTest(
+  "the next page is of the search that is shown, whatever the form says by then",
+  async (board) => {
+    const { page, service } = board;
+    await page.goto(`${service.url}/?starts_at=2030-01-01T00:00:00Z`);
+    await shows(page, "#outcome", /^50 events so far/);
+    await page.locator("input[name=starts_at]").fill("2031-01-01");
+    await page.locator("#more").click();
+    await shows(page, "#outcome", /^61 events, /);
+    assertEquals(await page.evaluate("document.activeElement.localName"), "summary");
+  },
+);
+
 boardTest("an event opens with its zones and what has changed", async (board) => {
   const { page, service, provider, poll } = board;
   provider.xml = season(15);
@@ -142,19 +171,22 @@ boardTest("an event opens with its zones and what has changed", async (board) =>
   assertMatch(about, /\d\d:\d\d\s+zones\s/);
 });
 
-boardTest("a change of the catalogue shows at once, and the search can be brought up to it", async (board) => {
-  const { page, service, provider, poll } = board;
-  await page.goto(`${service.url}/?starts_at=2030-02-01`);
-  await shows(page, "#outcome", /^1 event, /);
-  await shows(page, "#stream", /^Connected/);
-  assertEquals(await textOf(page, "#newer"), "", "nothing is newer yet");
-  provider.xml = season(15, 2);
-  await poll();
-  await shows(page, "#changes li", /^\d\d:\d\d:\d\d version \d+: 1 added, 1 changed$/);
-  await page.locator("#newer").click();
-  await shows(page, "#outcome", /^2 events, /);
-  assertEquals(await textOf(page, "#newer"), "");
-});
+boardTest(
+  "a change of the catalogue shows at once, and the search can be brought up to it",
+  async (board) => {
+    const { page, service, provider, poll } = board;
+    await page.goto(`${service.url}/?starts_at=2030-02-01`);
+    await shows(page, "#outcome", /^1 event, /);
+    await shows(page, "#stream", /^Connected/);
+    assertEquals(await textOf(page, "#newer"), "", "nothing is newer yet");
+    provider.xml = season(15, 2);
+    await poll();
+    await shows(page, "#changes li", /^\d\d:\d\d:\d\d version \d+: 1 added, 1 changed$/);
+    await page.locator("#newer").click();
+    await shows(page, "#outcome", /^2 events, /);
+    assertEquals(await textOf(page, "#newer"), "");
+  },
+);
 
 boardTest("the board tells how the service is, and that it is gone", async ({ page, service }) => {
   await page.goto(service.url);
@@ -162,7 +194,7 @@ boardTest("the board tells how the service is, and that it is gone", async ({ pa
   await shows(page, "#checks", /catalogue\s+version \d+/);
   await shows(page, "#process", /^Marquee \d+\.\d+\.\d+, up for \d+ seconds$/);
   await shows(page, "#round-trip", /^Round trip of GET \/health: \d+\.\d ms, at most \d+\.\d ms$/);
-  assertEquals(await countOf(page, "#round-trips rect"), 1);
+  assertGreater(await countOf(page, "#round-trips rect"), 0);
   await service.stop();
   await shows(page, "#stream", /^Connecting again/);
   await shows(page, "#state", /^Not reachable$/);
@@ -188,9 +220,16 @@ boardTest("the board fits a phone and a desk, by day and by night", async ({ pag
 boardTest("without JavaScript the form still searches", async ({ page, service }) => {
   await page.setJavaScriptEnabled(false);
   await page.goto(service.url);
-  await page.locator("input[name=starts_at]").fill("2030-02-01");
-  await page.locator("input[name=ends_at]").fill("2030-03-01");
-  await Promise.all([page.waitForNavigation(), page.locator("form button").click()]);
+  const submit = (from: string, to: string) =>
+    page.evaluate(`{
+      const form = document.querySelector("form");
+      form.starts_at.value = "${from}";
+      form.ends_at.value = "${to}";
+      form.requestSubmit();
+    }`);
+  await submit("2030-02-01", "");
+  assertEquals(new URL(page.url()).pathname, "/", "an empty date would be refused");
+  await Promise.all([page.waitForNavigation(), submit("2030-02-01", "2030-03-01")]);
   assertEquals(new URL(page.url()).pathname, "/search");
   assertStringIncludes(await textOf(page, "body"), '"title":"Snow"');
 });

@@ -6,11 +6,14 @@
 import { launch, type Page } from "puppeteer-core";
 import { WAIT_MS_MAX } from "./service.ts";
 
-/** The command of a Chromium that starts here; `undefined` without one, which is said once. */
-export const chromium: string | undefined = ["chromium", "chromium-browser", "google-chrome"]
-  .find((name) => {
+/** Where a Chromium is that starts here; `undefined` without one, which is said once. */
+export const chromium: string | undefined = (Deno.env.get("PATH") ?? "").split(":")
+  .flatMap((folder) =>
+    ["chromium", "chromium-browser", "google-chrome"].map((name) => `${folder}/${name}`)
+  )
+  .find((path) => {
     try {
-      return new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" })
+      return new Deno.Command(path, { args: ["--version"], stdout: "null", stderr: "null" })
         .outputSync().success;
     } catch {
       return false;

@@ -44,7 +44,7 @@ export const START_PERMISSIONS: readonly string[] = [
   "--allow-read",
   "--allow-write",
   "--allow-sys",
-  "--allow-run",
+  "--allow-run=nft,/usr/sbin/nft",
   "--allow-ffi",
 ];
 

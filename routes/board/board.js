@@ -38,9 +38,15 @@ async function ask(path, signal) {
   const deadline = AbortSignal.timeout(ANSWER_MS_MAX);
   const startedAt = performance.now();
   const response = await fetch(path, {
+    // The browser's copy may be of a version that has just been followed by another.
+    cache: "no-cache",
     signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
   });
-  const body = await response.json();
+  // Whatever stands between may answer something else.
+  const body = await response.json().catch((error) => {
+    if (error.name !== "SyntaxError") throw error;
+    return {};
+  });
   const tookMs = performance.now() - startedAt;
   if (!response.ok) {
     const again = response.headers.get("retry-after");
@@ -56,7 +62,10 @@ async function ask(path, signal) {
 // Search
 
 let searching = new AbortController();
-let shown = 0, version = null, cursor = null;
+/** What is shown: the search, its version and where its next page begins. */
+let query = new URLSearchParams(), shown = 0, version = null, cursor = null;
+/** The newest version that was heard of. */
+let newest = 0;
 
 /** The day `offset` days from the reader's today. */
 function day(offset) {
@@ -65,43 +74,41 @@ function day(offset) {
     .toISOString().slice(0, 10);
 }
 
-function formQuery() {
-  const query = new URLSearchParams();
+/** Takes the search from the address, so that one can be kept, sent and gone back to. */
+function readAddress() {
+  const asked = new URLSearchParams(location.search);
+  query = new URLSearchParams();
+  for (const name of ["starts_at", "ends_at"]) {
+    if (asked.has(name)) query.set(name, asked.get(name));
+  }
+  if (query.size === 0 && !asked.has("all")) query.set("starts_at", day(0));
+  for (const name of ["starts_at", "ends_at"]) {
+    form.elements[name].value = (query.get(name) ?? "").slice(0, 10);
+  }
+}
+
+/** Searches for what the form says, and puts it into the address. */
+function searchForm() {
+  query = new URLSearchParams();
   for (const name of ["starts_at", "ends_at"]) {
     if (form.elements[name].value !== "") query.set(name, form.elements[name].value);
   }
-  return query;
-}
-
-/** Fills the form from the address, so that a search can be kept, sent and gone back to. */
-function readAddress() {
-  const query = new URLSearchParams(location.search);
-  const isAsked = query.has("starts_at") || query.has("ends_at") || query.has("all");
-  form.elements.starts_at.value = isAsked ? query.get("starts_at") ?? "" : day(0);
-  form.elements.ends_at.value = query.get("ends_at") ?? "";
-}
-
-function searchAgain() {
-  const query = formQuery();
   const address = `/?${query.size === 0 ? "all" : query}`;
   if (address !== location.pathname + location.search) history.pushState(null, "", address);
-  search();
+  return search();
 }
 
-/** Shows the first page, or with a cursor the next one. */
+/** Shows the first page, or with a cursor the next one. Resolves to whether it could. */
 async function search(after = null) {
   searching.abort();
   const own = searching = new AbortController();
-  const query = formQuery();
-  query.set("limit", String(PAGE_EVENTS));
-  if (after !== null) query.set("cursor", after);
-  more.disabled = true;
+  const asked = new URLSearchParams(query);
+  asked.set("limit", String(PAGE_EVENTS));
+  if (after !== null) asked.set("cursor", after);
   try {
-    const { body, headers, tookMs } = await ask(`/search?${query}`, own.signal);
+    const { body, headers, tookMs } = await ask(`/search?${asked}`, own.signal);
     if (after === null) {
-      days.replaceChildren();
-      shown = 0;
-      newer.hidden = true;
+      clear();
       version = Number(headers.get("x-catalogue-version"));
     }
     const { events, next_cursor: next } = body.data;
@@ -109,18 +116,33 @@ async function search(after = null) {
     shown += events.length;
     cursor = next;
     more.hidden = next === null;
-    const count = shown === 1 ? "1 event" : `${shown} events`;
+    showNewer();
+    const count = shown === 0 ? "No event" : shown === 1 ? "1 event" : `${shown} events`;
     say(
       "outcome",
-      `${shown === 0 ? "No event" : count}${next === null ? "" : " so far"}, ` +
-        `version ${version}, answered in ${tookMs.toFixed(1)} ms`,
+      `${count}${next === null ? "" : " so far"}, version ${version}, ` +
+        `answered in ${tookMs.toFixed(1)} ms`,
     );
+    return true;
   } catch (error) {
-    if (own.signal.aborted) return;
+    if (own.signal.aborted) return false;
+    // An old list under a new search would be taken for its answer.
+    if (after === null) clear();
     say("outcome", describe(error), "bad");
-  } finally {
-    if (own === searching) more.disabled = false;
+    return false;
   }
+}
+
+function clear() {
+  days.replaceChildren();
+  shown = 0;
+  version = cursor = null;
+  more.hidden = true;
+  showNewer();
+}
+
+function showNewer() {
+  newer.hidden = version === null || newest <= version;
 }
 
 function describe(error) {
@@ -171,16 +193,19 @@ function priceText({ min_price, max_price }) {
 
 /** Fetches what there is to know of an event when it is opened first; after a failure, when it is opened again. */
 async function showAbout(details, id) {
-  if (!details.open || details.querySelector(".about") !== null) return;
+  const before = details.querySelector(".about");
+  if (!details.open || before?.classList.contains("bad") === false) return;
+  before?.remove();
   const about = element("div", "Asking…", "about");
+  // Wide tables scroll in it, which takes the focus where there is no other pointer.
+  about.tabIndex = 0;
   details.append(about);
   try {
     const { body } = await ask(`/events/${id}`);
     about.replaceChildren(...aboutEvent(body.data.event));
   } catch (error) {
-    about.remove();
-    details.open = false;
-    say("outcome", describe(error), "bad");
+    about.classList.add("bad");
+    about.textContent = describe(error);
   }
 }
 
@@ -209,7 +234,11 @@ function aboutEvent(event) {
 
 function table(heads, rows) {
   const made = element("table"), head = element("tr");
-  head.append(...heads.map((text) => element("th", text)));
+  head.append(...heads.map((text) => {
+    const cell = element("th", text);
+    cell.scope = "col";
+    return cell;
+  }));
   made.append(head);
   for (const row of rows) {
     const line = element("tr");
@@ -222,13 +251,15 @@ function table(heads, rows) {
 // The service
 
 const roundTrips = [];
+let probing, stream = null, following;
 
-/** Asks how the service is, while anybody looks. */
+/** Asks how the service is, again and again while anybody looks. */
 async function probe() {
-  if (document.visibilityState === "visible") {
-    await Promise.all([probeReady(), probeHealth()]);
-  }
-  setTimeout(probe, PROBE_EVERY_MS);
+  clearTimeout(probing);
+  if (document.visibilityState !== "visible") return;
+  await Promise.all([probeReady(), probeHealth()]);
+  clearTimeout(probing);
+  probing = setTimeout(probe, PROBE_EVERY_MS);
 }
 
 async function probeReady() {
@@ -280,8 +311,9 @@ function drawRoundTrips() {
   const step = 240 / ROUND_TRIPS_SHOWN;
   const last = roundTrips.at(-1).toFixed(1);
   const title = drawing.querySelector("title");
-  title.textContent =
-    `The last ${roundTrips.length} round trips, of at most ${highest.toFixed(1)} ms`;
+  title.textContent = `The last ${roundTrips.length} round trips, of at most ${
+    highest.toFixed(1)
+  } ms`;
   drawing.replaceChildren(
     title,
     ...roundTrips.map((ms, index) => {
@@ -299,19 +331,47 @@ function drawRoundTrips() {
   );
 }
 
+/**
+ * Listens to changes while anybody looks: a stream is a connection, and a browser has six for all pages of one host. What
+ * was missed meanwhile shows by the version.
+ */
 function follow() {
+  clearTimeout(following);
+  if (document.visibilityState !== "visible") {
+    stream?.close();
+    stream = null;
+    return;
+  }
+  if (stream !== null && stream.readyState !== EventSource.CLOSED) return;
   // The browser resumes by Last-Event-ID whenever it was cut off.
-  const stream = new EventSource("/events/stream");
-  stream.addEventListener("open", () => say("stream", "Connected: changes show as they come"));
+  stream = new EventSource("/events/stream");
+  stream.addEventListener("open", () => {
+    say("stream", "Connected: changes show as they come");
+    readVersion();
+  });
   stream.addEventListener("change", ({ data }) => showChange(JSON.parse(data)));
-  stream.addEventListener("error", () => {
-    if (stream.readyState !== EventSource.CLOSED) {
+  stream.addEventListener("error", ({ target }) => {
+    if (target.readyState !== EventSource.CLOSED) {
       say("stream", "Connecting again…", "bad");
       return;
     }
     say("stream", `Refused: next try in ${STREAM_AGAIN_MS / 1_000} s`, "bad");
-    setTimeout(follow, STREAM_AGAIN_MS);
+    following = setTimeout(follow, STREAM_AGAIN_MS);
   });
+}
+
+async function readVersion() {
+  try {
+    const { headers } = await ask("/search?limit=1");
+    heardOf(Number(headers.get("x-catalogue-version")));
+  } catch {
+    // The next change tells it as well.
+  }
+}
+
+function heardOf(current) {
+  newest = Math.max(newest, current);
+  showNewer();
 }
 
 function showChange({ version: current, added, changed }) {
@@ -323,25 +383,38 @@ function showChange({ version: current, added, changed }) {
     ),
   );
   while (changes.children.length > CHANGES_SHOWN) changes.lastElementChild.remove();
-  newer.hidden = version === null || current <= version;
+  heardOf(current);
 }
 
+// Dates are required where the form is sent without this script; here one of them will do.
+form.noValidate = true;
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  searchAgain();
+  searchForm();
 });
 form.addEventListener("click", ({ target }) => {
   const range = target.dataset?.days;
   if (range === undefined) return;
   form.elements.starts_at.value = range === "all" ? "" : day(0);
   form.elements.ends_at.value = range === "all" ? "" : day(Number(range) - 1);
-  searchAgain();
+  searchForm();
 });
-newer.addEventListener("click", () => search());
-more.addEventListener("click", () => search(cursor));
+newer.addEventListener("click", async () => {
+  await search();
+  // The button is gone, and with it where the reader was.
+  find("outcome").focus();
+});
+more.addEventListener("click", async () => {
+  const before = shown;
+  if (await search(cursor)) days.querySelectorAll("summary")[before]?.focus();
+});
 addEventListener("popstate", () => {
   readAddress();
   search();
+});
+document.addEventListener("visibilitychange", () => {
+  probe();
+  follow();
 });
 
 readAddress();
