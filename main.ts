@@ -1,5 +1,5 @@
 /**
- * Marquee's program: reads the settings, puts the rooms together and runs until it is told to stop.
+ * Marquee's program: reads the settings, puts the parts together and runs until it is told to stop.
  *
  * @module
  */

@@ -24,9 +24,9 @@ export interface Settings {
   sellModePolicy: SellModePolicy;
   maxConnections: number;
   shed: "none" | "app" | "kernel";
-  /** `auto` finds it itself. */
+  /** `auto`: the service moves it. */
   connectionLimit: number | "auto";
-  /** Between what `auto` finds it. */
+  /** Bounds within which `auto` may choose. */
   connectionLimitMinimum: number;
   connectionLimitMaximum: number;
   limitAlgorithm: LimitAlgorithm;
@@ -193,7 +193,7 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
   writeTimeoutMs: setting(
     "WRITE_TIMEOUT",
     "15s",
-    "time to send an answer; not on the deno transport",
+    "time without the client taking a byte of an answer; not on the deno transport",
     duration(1, 3_600_000),
   ),
   shutdownTimeoutMs: setting(

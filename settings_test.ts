@@ -15,7 +15,7 @@ interface Case {
 
 const durations = { bad: ["5", "s", "-1s", "1 s", "1d", "5sec", "1e3s", "Infinity"] };
 
-/** Every setting of CONTRACT.md section 4 that this version keeps, and two of its own. */
+/** Every setting but those of {@linkcode PAIRED}. */
 const cases: Case[] = [
   {
     name: "PORT",
@@ -238,11 +238,11 @@ const cases: Case[] = [
   },
 ];
 
-/** Settings of the contract that only work in pairs; see their own test. */
+/** Settings that only work in pairs; see their own test. */
 const PAIRED = ["CERT_FILE", "KEY_FILE"];
 
-/** The names in the table of CONTRACT.md section 4. */
-const CONTRACT = `PORT HOST ADMIN_PORT ADMIN_HOST ADMIN_TOKEN TRANSPORT WORKERS KV_PATH
+/** Names that deployments rely on: none of them may be lost or renamed. */
+const RELIED_ON = `PORT HOST ADMIN_PORT ADMIN_HOST ADMIN_TOKEN TRANSPORT WORKERS KV_PATH
   DENO_KV_ACCESS_TOKEN PROVIDER_URL POLL_INTERVAL PROVIDER_TIMEOUT PROVIDER_MAX_BYTES SELL_MODE_POLICY
   MAX_CONNECTIONS SHED CONNECTION_LIMIT RATE_LIMIT RATE_LIMIT_PER_CLIENT HEADER_TIMEOUT IDLE_TIMEOUT
   REQUEST_TIMEOUT WRITE_TIMEOUT SHUTDOWN_TIMEOUT LOG_FORMAT LOG_LEVEL CERT_FILE KEY_FILE`.split(
@@ -257,13 +257,13 @@ Deno.test("the cases below leave out no setting", () => {
   const members = Object.keys(readSettings([], nothing)).filter((name) => name !== "given");
   const tested = [...cases.map(({ member }) => member), "certFile", "keyFile"];
   assertEquals(tested.sort(), members.sort());
-  for (const name of CONTRACT) {
+  for (const name of RELIED_ON) {
     if (name === "DENO_KV_ACCESS_TOKEN" || PAIRED.includes(name)) continue;
     assert(cases.some((one) => one.name === name), name);
   }
 });
 
-Deno.test("without anything given every setting has the default of the contract", () => {
+Deno.test("without anything given every setting has its default", () => {
   const settings = readSettings([], nothing);
   for (const { member, usual } of cases) assertEquals<unknown>(settings[member], usual, member);
   assertEquals([settings.certFile, settings.keyFile], [null, null]);
@@ -357,9 +357,9 @@ Deno.test("CERT_FILE and KEY_FILE are given together or not at all", () => {
   }
 });
 
-Deno.test("the help names every setting of the contract, each on a line with its default", () => {
+Deno.test("the help names every setting that is relied on, each on a line with its default", () => {
   const lines = settingsHelp().split("\n");
-  for (const name of CONTRACT) {
+  for (const name of RELIED_ON) {
     assertEquals(lines.filter((line) => line.trimStart().startsWith(`${name} `)).length, 1, name);
   }
   for (const [name, value] of [["PORT", "8080"], ["POLL_INTERVAL", "60s"], ["SHED", "none"]]) {

@@ -8,10 +8,10 @@ import type { BasePlan } from "./base_plan.ts";
 import { CHUNK_CHARACTERS_MIN } from "./limits.ts";
 import type { Season } from "./season.ts";
 
-/** The edition of the feed: elements named after plans, or, in the older one, after events. */
+/** The vocabulary of the feed: elements named after plans, or, in the older one, after events. */
 export type Vocabulary = "plan" | "event";
 
-/** The editions of the feed. */
+/** Every {@linkcode Vocabulary}. */
 export const VOCABULARIES: readonly Vocabulary[] = ["plan", "event"];
 
 /** The feed up to its first base plan. */
@@ -35,7 +35,7 @@ export function feedTail(vocabulary: Vocabulary): string {
  * ```
  *
  * @param season What is on sale.
- * @param vocabulary The edition of the feed.
+ * @param vocabulary The names of its elements.
  */
 export function* renderFeed(season: Season, vocabulary: Vocabulary): Generator<string> {
   yield feedHead(vocabulary);

@@ -29,7 +29,7 @@ function basePlan(list: Element, id: number): Element {
   return found[0];
 }
 
-Deno.test("the feed is planList/output/base_plan/plan/zone with the attributes of the contract", () => {
+Deno.test("the feed is planList/output/base_plan/plan/zone with the attributes that providers give", () => {
   const list = feed(600);
   assertEquals([list.name, list.attributes], ["planList", { version: "1.0" }]);
   assertEquals(list.children.map(({ name }) => name), ["output"]);
@@ -50,7 +50,7 @@ Deno.test("the feed is planList/output/base_plan/plan/zone with the attributes o
   }
 });
 
-Deno.test("the older edition says the same in its own words", () => {
+Deno.test("the older vocabulary says the same in its own words", () => {
   const older = [...renderFeed(season(600), "event")].join("");
   assertEquals(readFeed(older).name, "eventList");
   const translated = older.replaceAll(/(?<=[</_ ])event(?=[_ >L])/g, "plan");

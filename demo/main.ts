@@ -13,7 +13,7 @@ const OPTIONS: Record<string, string> = {
   "host": "address to listen on (127.0.0.1)",
   "plans": "how many plans the feed lists, up to 1000000 (600)",
   "seed": "another number is another season (1)",
-  "vocabulary": "plan, or event for the older edition of the feed (plan)",
+  "vocabulary": "plan, or event for the older vocabulary of the feed (plan)",
   "fault": `how the feed fails (none): ${FAULT_NAMES.join(", ")}`,
   "bad-plans": "how many plans cannot be read (3)",
   "change-share": "fraction of plans that change every ten minutes; 0 freezes the season (0.005)",

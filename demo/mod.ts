@@ -1,6 +1,6 @@
 /**
  * The demo provider: a stand-in for the outside provider whose feed Marquee polls. It is a real HTTP
- * server that publishes a season of invented events as XML (CONTRACT.md, section 1), changes it as
+ * server that publishes a season of invented events as XML, in a provider's format, changes it as
  * time goes by, forgets the past, and fails on request in each of the ways that providers fail.
  *
  * The season is a pure function of seed, number of plans and clock, streamed as it is told, so a

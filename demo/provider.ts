@@ -43,7 +43,7 @@ export interface DemoProviderOptions {
   plans?: number;
   /** Another seed is another season; a whole number from 0 to 2^32 - 1, 1 unless given. */
   seed?: number;
-  /** The edition of the feed: `plan` unless given, or `event`, the older one. */
+  /** The vocabulary of the feed: `plan` unless given, or `event`, the older one. */
   vocabulary?: Vocabulary;
   /** How the feed fails at first; `none` unless given. */
   fault?: FaultName;

@@ -78,7 +78,7 @@ Deno.test("HEAD answers as GET does, without the body", async () => {
   assertEquals((await fetch(running.url, { headers: { "if-none-match": etag! } })).status, 304);
 });
 
-Deno.test("a request may ask for another size, edition, number of bad plans, and gzip", async () => {
+Deno.test("a request may ask for another size, vocabulary, number of bad plans, and gzip", async () => {
   await using running = serve();
   const plans = (xml: string) => readFeed(xml).children[0].children.flatMap((one) => one.children);
   assertEquals(plans(await text(running.url)).length, 40);
@@ -413,7 +413,7 @@ Deno.test("gzip-bomb is small, starts as a feed, and inflates to more than a gib
   assertGreater(new DataView(file.buffer).getUint32(file.length - 4, true), 2 ** 30);
 });
 
-Deno.test("empty is a well-formed feed of either edition that lists nothing", async () => {
+Deno.test("empty is a well-formed feed of either vocabulary that lists nothing", async () => {
   await using running = serve({ fault: "empty" });
   for (const vocabulary of ["plan", "event"]) {
     const list = readFeed(await text(`${running.url}?vocabulary=${vocabulary}`));

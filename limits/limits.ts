@@ -48,9 +48,10 @@ export const LABELS_MAX = 32;
  */
 export const TIERS_MAX = 32;
 /**
- * Tiers times the highest of them; a ladder for a higher limit gets fewer tiers. The kernel looks at every connection of
- * a tier when a new one comes, at most once for each tick of its clock, and at 80 ns each: with this many it is 0.7 ms
- * of the 4 ms between two ticks (docs/decisions/0008-packet-filter.md).
+ * Tiers times the highest of them; a ladder for a higher limit gets fewer tiers, but never fewer than its two bounds,
+ * which come to more above a highest of 4,096. The kernel looks at every connection of a tier when a new one comes, at
+ * most once for each tick of its clock, and at 80 ns each: with this many it is 0.7 ms of the 4 ms between two ticks
+ * (docs/decisions/0008-packet-filter.md).
  */
 export const TIER_CONNECTIONS_MAX = 8_192;
 /**

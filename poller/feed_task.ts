@@ -24,7 +24,7 @@ export interface FeedBatch {
   rejections: Rejection[];
 }
 
-/** What came of it. The errors of this room are answers here: a thread's error would lose its code on the way. */
+/** What came of it. The errors of this folder are answers here: a thread's error would lose its code on the way. */
 export type FeedAnswer =
   | { kind: "read"; result: FeedResult }
   | { kind: "refused"; code: FeedErrorCode; message: string }

@@ -11,7 +11,7 @@ import {
 } from "./limits.ts";
 import { FeedError, type FeedSink } from "./provider.ts";
 
-/** The names that one edition of the feed uses. */
+/** The names of a feed's elements and attributes. */
 interface Vocabulary {
   basePlan: string;
   plan: string;
@@ -21,7 +21,7 @@ interface Vocabulary {
   end: string;
 }
 
-/** The editions of the feed, by root element. */
+/** The vocabularies that a feed may use, by root element. */
 const VOCABULARIES: Readonly<Record<string, Vocabulary>> = {
   planList: {
     basePlan: "base_plan",
@@ -55,8 +55,8 @@ interface RawPlan {
 }
 
 /**
- * Reads the XML feed of CONTRACT.md section 1, `planList` or `eventList`, as a stream: memory does not grow with the
- * feed. A plan that cannot be used goes to `sink.reject`, all others to `sink.observe`, in the feed's order.
+ * Reads the provider's XML feed, `planList` or `eventList`, as a stream: memory does not grow with the feed. A plan that
+ * cannot be used goes to `sink.reject`, all others to `sink.observe`, in the feed's order.
  *
  * @param source The bytes of the document, split anywhere
  * @throws {FeedError} If the document as a whole is not acceptable; what went to the sink is then to be discarded

@@ -33,7 +33,7 @@ const feed = (content: string) => `<planList version="1.0"><output>${content}</o
 const times = 'plan_start_date="2021-06-30T21:00:00" plan_end_date="2021-06-30T22:00:00"';
 const zone = '<zone zone_id="186" capacity="0" price="20.00" name="Platea" numbered="true"/>';
 
-/** A small feed with all the oddities of the contract. */
+/** A small feed with all the oddities that a provider's may have. */
 const ODD = `<?xml version="1.0" encoding="UTF-8"?>\n` + feed(`
   <base_plan base_plan_id="322" sell_mode="online" organizer_company_id="2" title="Camela &amp; co &#x1F3AD; – 東京">
     <plan plan_id="1642" ${times} sell_from="2020-07-01T00:00:00" sell_to="2021-06-30T20:00:00" sold_out="false">
@@ -79,7 +79,7 @@ Deno.test("a feed with all the oddities is read as it is meant", async () => {
   assertEquals(fourth.sellMode, "offline");
 });
 
-Deno.test("the older edition of the feed says the same with other words", async () => {
+Deno.test("the older vocabulary of the feed says the same with other words", async () => {
   const older = ODD.replaceAll("plan", "event").replaceAll("Plan", "Event");
   assertEquals(await read(older), await read(ODD));
 });
@@ -199,7 +199,7 @@ Deno.test("values are read as the provider means them", async () => {
   assertEquals(bare.zones, [{ id: "", capacity: null, price: 1, name: "", numbered: false }]);
 });
 
-Deno.test("an edition of the feed has its own names and no others", async () => {
+Deno.test("a vocabulary of the feed has its own names and no others", async () => {
   const older = (text: string) => text.replaceAll("plan", "event").replaceAll("Plan", "Event");
   const content = `<base_plan base_plan_id="1"><plan plan_id="2" ${times}/></base_plan>`;
   const nothing = { plans: [], rejections: [] };

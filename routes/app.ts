@@ -16,7 +16,7 @@ export interface AnsweredRequest {
   /** Bytes of the body, as far as they are known when the answer begins. */
   bytes: number;
   requestId: string;
-  /** What went wrong, where the answer is a 500. */
+  /** What was thrown, 4xx and 503 included; `null` where nothing was. */
   error: unknown;
 }
 

@@ -51,7 +51,7 @@ export function readyRoute(checks: () => Check[]): Route {
   return route({
     method: "GET",
     path: "/ready",
-    summary: "Readiness: 503 until the catalogue is loaded, and while draining.",
+    summary: "Readiness: 503 until the catalogue is loaded, while draining, and while at capacity.",
     replies: {
       200: {
         description: "Send requests.",

@@ -1,4 +1,4 @@
-// Not by way of the rooms: the listener's threads load this, and should load no more than it needs.
+// Not by way of the folders' mod.ts: the listener's threads load this, and should load no more than it needs.
 import { type Cursor, decodeCursor } from "../catalogue/cursor.ts";
 import type { SearchQuery } from "../catalogue/mod.ts";
 import { DateRangeError, parseDateRange } from "../domain/date_range.ts";

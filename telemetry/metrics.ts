@@ -187,7 +187,7 @@ export class Metrics {
     );
     this.#register(
       "http_request_duration_seconds",
-      "Time to make an answer.",
+      "Time to answer: in listener threads since the request was readable, else in its handler.",
       "histogram",
       () => http.durations().flatMap(histogramSamples),
     );

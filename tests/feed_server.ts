@@ -115,8 +115,8 @@ export function feed(basePlans: string[]): string {
 <output>${basePlans.join("\n")}</output></planList>`;
 }
 
-/** The same feed in the words of its older edition. */
-export function olderEdition(xml: string): string {
+/** The same feed in its older vocabulary. */
+export function olderVocabulary(xml: string): string {
   return xml.replaceAll("planList", "eventList").replaceAll(/(<\/?base_)plan\b/g, "$1event")
     .replaceAll(/(<\/?)plan\b/g, "$1event").replaceAll(
       / (base_)?plan_(id|start_date|end_date)=/g,

@@ -1,12 +1,20 @@
 /**
- * What CONTRACT.md says of the provider's feed, as steps against any service. All events of these steps have titles that
- * begin with "Feed:", so that whatever else the service knows does not matter.
+ * What may be in a provider's feed, as steps against any service. All events of these steps have titles that begin with
+ * "Feed:", so that whatever else the service knows does not matter.
  *
  * @module
  */
 import { assert, assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { basePlan, element, feed, olderEdition, plan, xmlResponse, zone } from "./feed_server.ts";
+import {
+  basePlan,
+  element,
+  feed,
+  olderVocabulary,
+  plan,
+  xmlResponse,
+  zone,
+} from "./feed_server.ts";
 import { rawRequest } from "./raw_http.ts";
 import {
   eventually,
@@ -54,12 +62,12 @@ export async function feedSuite(t: Deno.TestContext, target: Target): Promise<vo
     return (await response.json()).data?.event ?? null;
   };
 
-  await t.step("the older edition of the feed says the same", async () => {
+  await t.step("the older vocabulary of the feed says the same", async () => {
     const basePlans = [
       one("10001", "first"),
       basePlan("10002", "Feed: second", [plan("1", ...DAY), plan("2", ...NEXT_DAY, [zone("7")])]),
     ];
-    server.xml = olderEdition(feed(basePlans));
+    server.xml = olderVocabulary(feed(basePlans));
     assertStringIncludes(server.xml, "<eventList ");
     assertStringIncludes(server.xml, ' base_event_id="10001"');
     const older = await pollOnce(target);

@@ -1,5 +1,5 @@
 /**
- * What CONTRACT.md says of the HTTP interface, as steps against any service.
+ * The HTTP contract (what README and /openapi.json promise), as steps against any service.
  *
  * @module
  */
@@ -791,7 +791,7 @@ export async function httpSuite(t: Deno.TestContext, target: Target): Promise<vo
   });
 }
 
-/** Section 3 of the contract. */
+/** The metrics that dashboards, alerts and autoscalers go by: none may be lost or renamed. */
 const METRICS = [
   "http_requests_total",
   "http_requests_per_second",

@@ -142,7 +142,7 @@ export async function searchFor(url: string, query = ""): Promise<FoundEvent[]> 
   return body.data.events;
 }
 
-/** The id of an event, worked out here from what the contract says of it: UUIDv5 of `base_plan_id:plan_id`. */
+/** The id of an event, worked out here from its definition: UUIDv5 of `base_plan_id:plan_id`. */
 export async function idOf(basePlanId: string, planId: string): Promise<string> {
   const namespace = "a1c7f1f0-5d0e-4b52-9a39-6f2c1d9e7b34".replaceAll("-", "");
   const name = new TextEncoder().encode(`${basePlanId}:${planId}`);

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 
 const root = new URL("..", import.meta.url);
 
-/** Who may import whom (DESIGN.md, "Rooms"): a file where only one is allowed. */
+/** Which folder may import which others; a file where only one is allowed. */
 const ALLOWED: Record<string, readonly string[]> = {
   domain: [],
   poller: ["domain", "store/port.ts", "store/plan_encoder.ts", "workers", "event_loop.ts"],
@@ -29,21 +29,21 @@ async function* sources(folder: string): AsyncGenerator<string> {
   }
 }
 
-Deno.test("imports between rooms go the way the architecture draws", async () => {
+Deno.test("imports between folders go the way that ALLOWED says", async () => {
   const wrong: string[] = [];
   let seen = 0;
-  for (const [room, allowed] of Object.entries(ALLOWED)) {
-    for await (const file of sources(`${room}/`)) {
+  for (const [folder, allowed] of Object.entries(ALLOWED)) {
+    for await (const file of sources(`${folder}/`)) {
       const text = await Deno.readTextFile(new URL(file, root));
       for (const [, specifier] of text.matchAll(/^(?:import|export)[^;]*? from "(\.[^"]+)";/gm)) {
         const target = new URL(specifier, new URL(file, root)).href.slice(root.href.length);
         seen++;
-        const isOwn = target.startsWith(`${room}/`);
+        const isOwn = target.startsWith(`${folder}/`);
         if (isOwn || allowed.some((one) => target === one || target.startsWith(`${one}/`))) {
           continue;
         }
         wrong.push(
-          `${file} imports ${target}: ${room} may import ${
+          `${file} imports ${target}: ${folder} may import ${
             allowed.join(", ") || "nothing of ours"
           }`,
         );
@@ -56,8 +56,8 @@ Deno.test("imports between rooms go the way the architecture draws", async () =>
 
 Deno.test("every exported name says what it is for", async () => {
   const bare: string[] = [];
-  for (const room of Object.keys(ALLOWED)) {
-    for await (const file of sources(`${room}/`)) {
+  for (const folder of Object.keys(ALLOWED)) {
+    for await (const file of sources(`${folder}/`)) {
       const lines = (await Deno.readTextFile(new URL(file, root))).split("\n");
       lines.forEach((line, i) => {
         if (!/^export (async )?(function|class|const|interface|type \w|abstract)/.test(line)) {
@@ -72,10 +72,40 @@ Deno.test("every exported name says what it is for", async () => {
   assertEquals(bare, [], "write a docstring above each");
 });
 
-Deno.test("the default of every setting in the README is the one that --help gives", async () => {
+Deno.test("the README has every setting with the default of --help, and no other", async () => {
   const { settingsHelp } = await import("../settings.ts");
   const readme = await Deno.readTextFile(new URL("README.md", root));
-  const missing = [...readme.matchAll(/`([A-Z]{2,}(?:_[A-Z]+)+)`/g)].map(([, name]) => name)
-    .filter((name) => name !== "DENORT_BIN" && !settingsHelp().includes(name));
-  assertEquals(missing, [], "settings that do not exist");
+  const helped = new Map<string, string>();
+  for (const [, name, value] of settingsHelp().matchAll(/^ {2}([A-Z_]+) +(\S+) /gm)) {
+    helped.set(name, value);
+  }
+  assertEquals(helped.size > 30, true, "settings were found at all");
+
+  // Names that share a row of the table have a default each, or one for all of them.
+  const told = new Map<string, string>();
+  const row = /^\| ((?:`[A-Z_…]+`(?:, )?)+) +\| ([^|]+?) +\|/gm;
+  for (const [, cell, defaults] of readme.matchAll(row)) {
+    const names = [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+    const stem = names[0].slice(0, names[0].lastIndexOf("_"));
+    const values = defaults.split(defaults.includes("; ") ? "; " : ", ");
+    for (const [i, name] of names.entries()) {
+      told.set(name.replace("…", stem), values.length === 1 ? values[0] : values[i]);
+    }
+  }
+  // Where --help has no default, "-", the README has words for what that means.
+  const isRight = (name: string, value: string) =>
+    value === "-" ? readme.includes(`\`${name}`) : told.get(name) === value;
+  const wrong = [...helped].filter(([name, value]) => !isRight(name, value));
+  assertEquals(
+    wrong.map(([name, value]) => `${name}: ${told.get(name) ?? "missing"}, by --help ${value}`),
+    [],
+    "correct the table of settings",
+  );
+
+  const named = [...readme.matchAll(/`([A-Z]{2,}(?:_[A-Z]+)+)`/g)].map(([, name]) => name);
+  assertEquals(
+    [...told.keys(), ...named].filter((name) => !helped.has(name)),
+    [],
+    "settings that do not exist",
+  );
 });
