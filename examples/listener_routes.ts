@@ -10,6 +10,7 @@ const head = new HeadTemplate(200, "OK", { "content-type": "text/plain; charset=
 const encoder = new TextEncoder();
 const NAME = encoder.encode("name=");
 const END = encoder.encode("!\n");
+const AMPERSAND = 38;
 
 listenerThread(({ data }) => {
   let { greeting } = data as { greeting: string };
@@ -22,10 +23,12 @@ listenerThread(({ data }) => {
         // Anything but ?name=… is left to the handler.
         for (let i = 0; i < NAME.length; i++) if (bytes[queryStart + i] !== NAME[i]) return false;
         const nameStart = queryStart + NAME.length;
+        const next = bytes.indexOf(AMPERSAND, nameStart);
+        const nameEnd = next >= 0 && next < targetEnd ? next : targetEnd;
         answer.begin(head);
-        answer.endHead(start.length + targetEnd - nameStart + END.length);
+        answer.endHead(start.length + nameEnd - nameStart + END.length);
         answer.writeBytes(start, 0, start.length);
-        answer.writeBytes(bytes, nameStart, targetEnd);
+        answer.writeBytes(bytes, nameStart, nameEnd);
         answer.writeBytes(END, 0, END.length);
         return true;
       },

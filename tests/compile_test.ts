@@ -56,6 +56,8 @@ Deno.test("the binary embeds the whole program as one bundle, which runs without
       async () => (await searchFor(`http://127.0.0.1:${port}`)).length > 0,
       "events",
     );
+    const board = await fetch(`http://127.0.0.1:${port}/`);
+    assertStringIncludes(await board.text(), "<h1>Marquee</h1>");
     isAnswered = true;
     service.kill("SIGTERM");
   }
