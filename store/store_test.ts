@@ -2,6 +2,7 @@ import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert"
 import { decodeEvent } from "../domain/mod.ts";
 import { StoreError } from "./kv.ts";
 import { POLLS_KEPT } from "./limits.ts";
+import type { PollTransaction } from "./port.ts";
 import { Store } from "./store.ts";
 import { numberedPlans, PROVIDER, readFirst, storePoll, testPlan } from "./testing/polls.ts";
 import { WriterProcess } from "./testing/writer_process.ts";
@@ -219,6 +220,47 @@ Deno.test("two providers that begin at the same time both get to poll", async ()
     const polls = await Promise.all([store.beginPoll(PROVIDER), store.beginPoll("other")]);
     assertEquals(polls.includes(null), false);
   }
+});
+
+Deno.test("a poll of an earlier tenure that fails does not fail the polls of the next one", async () => {
+  await withFile(async (path) => {
+    await using store = await Store.open({ path, providers: [PROVIDER, "other"] });
+    using kv = await Deno.openKv(path);
+    const report = () => ({ startedAt: Date.now(), attempts: 1, bytes: 0 });
+    const none = { etag: null, lastModified: null };
+    const early = [await store.beginPoll(PROVIDER), await store.beginPoll("other")];
+    // As another process does when it takes the polling over.
+    await kv.set(["epoch"], 99);
+    await assertRejects(() => early[0]!.commit(report(), none), StoreError);
+    const next = await store.beginPoll(PROVIDER);
+    await assertRejects(() => early[1]!.commit(report(), none), StoreError);
+    const other = await store.beginPoll("other");
+    next!.observe(testPlan(1));
+    assertEquals((await next!.commit(report(), none)).outcome, "changed");
+    other!.observe(testPlan(2));
+    assertEquals((await other!.commit(report(), none)).outcome, "changed");
+  });
+});
+
+Deno.test("the first poll after a lease that was lost and regained is stored", async () => {
+  await withFile(async (path) => {
+    await using store = await Store.open({ path, providers: [PROVIDER], leaseMs: 60 });
+    using kv = await Deno.openKv(path);
+    await storePoll(store, [testPlan(1)]);
+    await kv.atomic().set(["lease"], { holder: "another", until: Date.now() + 300 })
+      .set(["epoch"], 99).commit();
+    let poll: PollTransaction | null = null, lost = 0;
+    for (let tries = 0; tries < 200 && (lost === 0 || poll === null); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      poll = await store.beginPoll(PROVIDER);
+      if (poll === null) lost++;
+    }
+    assert(lost > 0 && poll !== null, "the lease is lost and regained");
+    poll.observe(testPlan(1, { title: "Aida" }));
+    const report = { startedAt: Date.now(), attempts: 1, bytes: 0 };
+    const record = await poll.commit(report, { etag: null, lastModified: null });
+    assertEquals([record.outcome, record.changed], ["changed", 1]);
+  });
 });
 
 Deno.test("a poller that was stopped past its lease can neither publish nor overwrite", async () => {
