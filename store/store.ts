@@ -26,7 +26,7 @@ export interface StoreOptions {
   leaseMs?: number;
   /** How often a reader reads the version key, in milliseconds. Default 250; 2,000 on a server. */
   followIntervalMs?: number;
-  /** Called when the store cannot be read by a follower. It is tried again. */
+  /** Called when a follower cannot read the store, or plans that were set aside cannot be stored. It is tried again. */
   onError?: (error: unknown) => void;
 }
 
@@ -123,7 +123,10 @@ export class Store implements PollStore, FollowableStore, PollLog, AsyncDisposab
     const epoch = this.#lease.epoch;
     if (epoch === null) return null;
     if (this.#tenure?.epoch !== epoch) {
-      this.#tenure = { epoch, writer: Writer.open(this.#kv, epoch, this.#providers) };
+      this.#tenure = {
+        epoch,
+        writer: Writer.open(this.#kv, epoch, this.#providers, this.#onError),
+      };
     }
     const tenure = this.#tenure;
     return await this.#guarded(tenure, async () => {

@@ -124,6 +124,40 @@ Deno.test("a plan too large for a value is set aside, and only that one", async 
   assertEquals([rejection.reason, rejection.basePlanId], ["too_large", "2"]);
 });
 
+Deno.test("hundreds of plans with long ids are set aside, and the polls go on", async () => {
+  await using store = await memory();
+  for (let startedAt = 1; startedAt <= 3; startedAt++) {
+    const poll = await store.beginPoll(PROVIDER);
+    for (let n = 0; n < 800; n++) {
+      const basePlanId = `${startedAt}-${n}-`.padEnd(64, "ü");
+      poll!.reject({ reason: "unreadable_price", basePlanId, planId: basePlanId, detail: "" });
+    }
+    poll!.observe(testPlan(startedAt));
+    await poll!.commit({ startedAt, attempts: 1, bytes: 0 }, { etag: null, lastModified: null });
+  }
+  await store.settled();
+  assertEquals((await store.rejections(10_000)).length, 2_400);
+});
+
+Deno.test("rejections that cannot be stored are reported, and the polls go on", async () => {
+  const errors: unknown[] = [];
+  await using store = await Store.open({
+    path: ":memory:",
+    providers: [PROVIDER],
+    onError: (error) => errors.push(error),
+  });
+  for (let startedAt = 1; startedAt <= 3; startedAt++) {
+    const poll = await store.beginPoll(PROVIDER);
+    // Longer than a key may be.
+    const basePlanId = "x".repeat(3_000);
+    poll!.reject({ reason: "unreadable_price", basePlanId, planId: "1", detail: "" });
+    poll!.observe(testPlan(startedAt));
+    await poll!.commit({ startedAt, attempts: 1, bytes: 0 }, { etag: null, lastModified: null });
+    await store.settled();
+  }
+  assertEquals(errors.length, 3);
+});
+
 Deno.test("an event with hundreds of zones is stored and read as it was", async () => {
   await using store = await memory();
   const zones = Array.from({ length: 900 }, (_, n) => ({

@@ -58,6 +58,7 @@ export class Writer {
   readonly #kv: Deno.Kv;
   readonly #epoch: Deno.KvEntryMaybe<number>;
   readonly #activeProviders: ReadonlySet<string>;
+  readonly #onError: (error: unknown) => void;
   readonly #index = new PlanIndex();
   readonly #knownRejections = new Set<string>();
   #pollKeys: Deno.KvKey[] = [];
@@ -76,10 +77,12 @@ export class Writer {
     kv: Deno.Kv,
     epoch: Deno.KvEntryMaybe<number>,
     activeProviders: ReadonlySet<string>,
+    onError: (error: unknown) => void,
   ) {
     this.#kv = kv;
     this.#epoch = epoch;
     this.#activeProviders = activeProviders;
+    this.#onError = onError;
   }
 
   /**
@@ -87,13 +90,15 @@ export class Writer {
    * and learns what is stored.
    *
    * @param activeProviders The providers polled now; an event of another one is taken over by the first that lists it
+   * @param onError Called when plans that were set aside could not be stored; the polls go on
    */
   static async open(
     kv: Deno.Kv,
     epoch: Deno.KvEntryMaybe<number>,
     activeProviders: ReadonlySet<string>,
+    onError: (error: unknown) => void,
   ): Promise<Writer> {
-    const writer = new Writer(kv, epoch, activeProviders);
+    const writer = new Writer(kv, epoch, activeProviders, onError);
     await writer.#load();
     return writer;
   }
@@ -360,24 +365,33 @@ export class Writer {
     await batch.flush();
   }
 
+  /** Keeps plans that were set aside, for people to look at: a failure is reported and says nothing of the index. */
   async #storeRejections(
     provider: string,
     rejections: readonly Rejection[],
     now: Instant,
   ): Promise<void> {
-    const batch = new BatchWriter(this.#kv, this.#epoch);
-    for (const rejection of rejections) {
-      const { basePlanId, planId, reason } = rejection;
-      const key = keys.rejection(provider, basePlanId, planId, reason);
-      const name = JSON.stringify(key);
-      if (this.#knownRejections.has(name) || this.#knownRejections.size >= REJECTIONS_KEPT) {
-        continue;
+    const names = new Set<string>();
+    try {
+      const batch = new BatchWriter(this.#kv, this.#epoch);
+      for (const rejection of rejections) {
+        const { basePlanId, planId, reason } = rejection;
+        const key = keys.rejection(provider, basePlanId, planId, reason);
+        const name = JSON.stringify(key);
+        if (this.#knownRejections.has(name) || this.#knownRejections.size >= REJECTIONS_KEPT) {
+          continue;
+        }
+        this.#knownRejections.add(name);
+        names.add(name);
+        const record: RejectionRecord = { ...rejection, provider, firstSeen: now };
+        await batch.set(key, record, 1_000);
       }
-      this.#knownRejections.add(name);
-      const record: RejectionRecord = { ...rejection, provider, firstSeen: now };
-      await batch.set(key, record, 1_000);
+      await batch.flush();
+    } catch (error) {
+      // The next poll that sets them aside tries again.
+      for (const name of names) this.#knownRejections.delete(name);
+      this.#onError(error);
     }
-    await batch.flush();
   }
 
   /** Reads stored events; all of them are at the current version, since bringing up precedes the next write. */
