@@ -3,7 +3,10 @@
  * mutations, 819,200 bytes and 81,920 bytes of keys a commit.
  */
 
-/** Bytes of one stored value. An event that does not fit loses its history first; then its plan is set aside. */
+/**
+ * Bytes of one stored value. An event that does not fit loses its history first, then most zones of when it was last
+ * online; then its plan is set aside.
+ */
 export const VALUE_BYTES_MAX = 60_000;
 /** Mutations of one commit; a batch that reaches it is committed. */
 export const BATCH_MUTATIONS_MAX = 900;

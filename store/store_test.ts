@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { decodeEvent } from "../domain/mod.ts";
+import { decodeEvent, encodeEvent, observePlan, summarizeEvent } from "../domain/mod.ts";
 import { StoreError } from "./kv.ts";
 import { POLLS_KEPT } from "./limits.ts";
 import type { PollTransaction } from "./port.ts";
 import { Store } from "./store.ts";
 import { numberedPlans, PROVIDER, readFirst, storePoll, testPlan } from "./testing/polls.ts";
+import { fitsValue } from "./value_codec.ts";
 import { WriterProcess } from "./testing/writer_process.ts";
 
 const memory = () => Store.open({ path: ":memory:", providers: [PROVIDER, "other"] });
@@ -110,18 +111,59 @@ Deno.test("providers do not touch one another's events, and a name no longer pol
 
 Deno.test("a plan too large for a value is set aside, and only that one", async () => {
   await using store = await memory();
-  const zones = Array.from({ length: 3_000 }, () => ({
-    id: crypto.randomUUID(),
-    capacity: 1,
-    price: 1,
-    name: crypto.randomUUID(),
-    numbered: false,
-  }));
+  const zones = oddZones(3_000);
   const record = await storePoll(store, [testPlan(1), testPlan(2, { zones }), testPlan(3)]);
   assertEquals([record.added, record.rejectedByReason], [2, { too_large: 1 }]);
   await store.settled();
   const [rejection] = await store.rejections(10);
   assertEquals([rejection.reason, rejection.basePlanId], ["too_large", "2"]);
+});
+
+/** Zones that deflate badly. */
+function oddZones(count: number) {
+  return Array.from({ length: count }, (_, price) => ({
+    id: crypto.randomUUID(),
+    capacity: 1,
+    price,
+    name: crypto.randomUUID(),
+    numbered: false,
+  }));
+}
+
+Deno.test("an event that fits a value once can be taken offline all the same", async () => {
+  await using store = await memory();
+  const plan = testPlan(1, { zones: oddZones(700) });
+  await storePoll(store, [plan]);
+  const record = await storePoll(store, [{ ...plan, sellMode: "offline" }, testPlan(2)]);
+  assertEquals([record.changed, record.rejected], [1, 0]);
+  await store.settled();
+  const event = (await eventsOf(store)).get("1")!;
+  assertEquals([event.plan.sellMode, event.plan.zones], ["offline", plan.zones]);
+  assertEquals(summarizeEvent(event, "latest"), null);
+  const { minPrice, maxPrice } = summarizeEvent(event, "ever")!;
+  assertEquals([minPrice, maxPrice], [0, 699]);
+});
+
+Deno.test("an event that just fits a value does not fail the polls that no longer list it", async () => {
+  // The last sighting takes a few bytes more: of titles that grow one by one, one leaves no room for them.
+  const zones = oddZones(700);
+  const noise = Array.from({ length: 1_000 }, () => crypto.randomUUID()).join("");
+  const fits = (length: number) => {
+    const plan = testPlan(1, { zones, title: noise.slice(0, length) });
+    const id = crypto.randomUUID();
+    const event = observePlan(null, { id, provider: PROVIDER, plan, now: 1_234_567_890_123 });
+    return fitsValue(encodeEvent(event));
+  };
+  let length = 0;
+  for (let step = 16_384; step >= 1; step /= 2) if (fits(length + step)) length += step;
+  await using store = await memory();
+  for (let shorter = 0; shorter < 40; shorter++) {
+    const plan = testPlan(shorter + 10, { zones, title: noise.slice(0, length - shorter) });
+    await storePoll(store, [plan, testPlan(2)], { startedAt: 1_234_567_890_123 });
+    await storePoll(store, [plan, testPlan(2)], { startedAt: 1_358_024_679_876 });
+    await storePoll(store, [testPlan(2)], { startedAt: 1_400_000_000_000 });
+  }
+  assertEquals((await storePoll(store, [testPlan(2)])).outcome, "unchanged");
 });
 
 Deno.test("hundreds of plans with long ids are set aside, and the polls go on", async () => {

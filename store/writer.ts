@@ -9,9 +9,11 @@ import {
   observePlan,
   type Plan,
   planKey,
+  priceRange,
   type Rejection,
   type RejectionReason,
   unlistEvent,
+  type Zone,
 } from "../domain/mod.ts";
 import { Turns } from "../event_loop.ts";
 import { BatchWriter } from "./batch_writer.ts";
@@ -216,7 +218,10 @@ export class Writer {
         return eventId({ basePlanId, planId });
       }));
       for (const event of (await this.#read(ids)).values()) {
-        log.add(fittingLine(unlistEvent(event, this.#sightings[provider] ?? now, now))!);
+        const line = fittingLine(unlistEvent(event, this.#sightings[provider] ?? now, now));
+        // It fits as it is and not with its last sighting: it stays as it is.
+        if (line === null) continue;
+        log.add(line);
         unlisted++;
       }
       for (const row of rows) {
@@ -505,16 +510,31 @@ class PollObserver {
   }
 }
 
-/** The line of an event, without its history where it would not fit a value; `null` when it cannot fit at all. */
+/**
+ * The line of an event that fits a value: where it would not, without its history; then also with only the zones of
+ * when it was last online that searches show. `null` when it cannot fit at all.
+ */
 function fittingLine(event: Event): string | null {
+  const line = lineThatFits(event);
+  if (line !== null) return line;
+  const { changes, changesDropped, lastOnlinePlan } = event;
+  const bare = { ...event, changes: [], changesDropped: changesDropped + changes.length };
+  if (lastOnlinePlan === null) return lineThatFits(bare);
+  const zones = cheapestAndDearest(lastOnlinePlan.zones);
+  return lineThatFits(bare) ??
+    lineThatFits({ ...bare, lastOnlinePlan: { ...lastOnlinePlan, zones } });
+}
+
+function lineThatFits(event: Event): string | null {
   const line = encodeEvent(event);
-  if (fitsValue(line)) return line;
-  const bare = encodeEvent({
-    ...event,
-    changes: [],
-    changesDropped: event.changesDropped + event.changes.length,
-  });
-  return fitsValue(bare) ? bare : null;
+  return fitsValue(line) ? line : null;
+}
+
+/** At most two zones, with the price range of all of them. */
+function cheapestAndDearest(zones: readonly Zone[]): Zone[] {
+  const { minimum, maximum } = priceRange(zones);
+  const prices = minimum === maximum ? [minimum] : [minimum, maximum];
+  return prices.flatMap((price) => zones.find((zone) => zone.price === price) ?? []);
 }
 
 /** Cuts a sequence into arrays of `size`. */
