@@ -85,6 +85,19 @@ Deno.test("a feed that lists nothing says nothing of what it listed before", asy
   assertEquals((await eventsOf(store)).get("1")!.lastSeen, 1_000);
 });
 
+Deno.test("a feed that lists nothing is asked for in full the next time", async () => {
+  await using store = await memory();
+  const validators = (etag: string) => ({ etag, lastModified: null });
+  const report = { startedAt: 1_000, attempts: 1, bytes: 0 };
+  const first = await store.beginPoll(PROVIDER);
+  first!.observe(testPlan(1));
+  await first!.commit(report, validators('"full"'));
+  const second = await store.beginPoll(PROVIDER);
+  second!.reject({ reason: "unreadable_price", basePlanId: "1", planId: "1", detail: "" });
+  await second!.commit({ ...report, startedAt: 2_000 }, validators('"nothing"'));
+  assertEquals((await store.beginPoll(PROVIDER))!.validators, validators('"full"'));
+});
+
 Deno.test("of plans with one key the last counts, also where it is the one that was stored", async () => {
   await using store = await memory();
   await storePoll(store, [testPlan(1, { title: "A" }), testPlan(1, { title: "B" })]);

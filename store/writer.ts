@@ -246,8 +246,9 @@ export class Writer {
       duplicates: observer.duplicates,
     };
     const sightings = isEmpty ? this.#sightings : { ...this.#sightings, [provider]: now };
-    const operation = this.#kv.atomic().check(this.#epoch)
-      .set(keys.sightings, sightings).set(keys.validators(provider), validators);
+    const operation = this.#kv.atomic().check(this.#epoch).set(keys.sightings, sightings);
+    // Otherwise the next polls would be told that nothing changed, and move the sightings.
+    if (!isEmpty) operation.set(keys.validators(provider), validators);
     if (version !== null) {
       record.version = version.version;
       await this.#writeLog(record.version, log.chunks);
