@@ -98,6 +98,19 @@ Deno.test("a feed that lists nothing is asked for in full the next time", async 
   assertEquals((await store.beginPoll(PROVIDER))!.validators, validators('"full"'));
 });
 
+Deno.test("an event whose plan is set aside in one poll stays listed", async () => {
+  await using store = await memory();
+  await storePoll(store, [testPlan(1), testPlan(2)]);
+  const poll = await store.beginPoll(PROVIDER);
+  poll!.observe(testPlan(1));
+  poll!.reject({ reason: "unreadable_price", basePlanId: "2", planId: "1", detail: '"n/a"' });
+  const report = { startedAt: Date.now(), attempts: 1, bytes: 0 };
+  const record = await poll!.commit(report, { etag: null, lastModified: null });
+  assertEquals([record.outcome, record.unlisted, record.rejected], ["unchanged", 0, 1]);
+  const event = (await eventsOf(store)).get("2")!;
+  assertEquals([event.lastSeen, event.changes], [null, []]);
+});
+
 Deno.test("of plans with one key the last counts, also where it is the one that was stored", async () => {
   await using store = await memory();
   await storePoll(store, [testPlan(1, { title: "A" }), testPlan(1, { title: "B" })]);

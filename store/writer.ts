@@ -436,7 +436,7 @@ class PollObserver {
   /** The plans that differ, and for each key the number of the line that counts. */
   readonly #lines = new LineBlocks();
   readonly #pending = new Map<string, number>();
-  /** By row: whether this poll listed the plan. */
+  /** By row: 1 where this poll listed the plan, 2 where it was only set aside, 0 where it was missing. */
   readonly #seen: Uint8Array;
 
   constructor(index: PlanIndex, provider: string, activeProviders: ReadonlySet<string>) {
@@ -489,6 +489,11 @@ class PollObserver {
     const { reason } = rejection;
     this.rejectedByReason[reason] = (this.rejectedByReason[reason] ?? 0) + 1;
     if (this.rejections.length < REJECTIONS_KEPT) this.rejections.push(rejection);
+    // The feed lists it, though as something unreadable: what was known of it stays.
+    const { basePlanId, planId } = rejection;
+    if (basePlanId === null || planId === null) return;
+    const row = this.#index.rowOf(planKey({ basePlanId, planId }));
+    if (row !== undefined && row < this.#seen.length) this.#seen[row] ||= 2;
   }
 
   /** The plans to store, the last of each key, and gives their memory back on the way. */
