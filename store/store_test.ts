@@ -135,6 +135,21 @@ Deno.test("providers do not touch one another's events, and a name no longer pol
   });
 });
 
+Deno.test("two providers that list the same plan at the same time change one event", async () => {
+  await using store = await memory();
+  const polls = [await store.beginPoll(PROVIDER), await store.beginPoll("other")];
+  polls[0]!.observe(testPlan(1));
+  polls[1]!.observe(testPlan(1, { title: "Aida" }));
+  const [first, second] = await Promise.all(
+    polls.map((poll, n) =>
+      poll!.commit({ startedAt: n + 1, attempts: 1, bytes: 0 }, { etag: null, lastModified: null })
+    ),
+  );
+  assertEquals([first.added, second.added, second.changed], [1, 0, 1]);
+  const event = (await eventsOf(store)).get("1")!;
+  assertEquals(event.changes, [{ at: 2, fields: { title: { from: "Tosca", to: "Aida" } } }]);
+});
+
 Deno.test("a plan too large for a value is set aside, and only that one", async () => {
   await using store = await memory();
   const zones = oddZones(3_000);

@@ -69,6 +69,8 @@ export class Writer {
     value: null,
     versionstamp: null,
   };
+  /** The version up to which the `event` keys are complete. */
+  #applied = 0;
   #sightings: Record<string, Instant> = {};
   /** Writes run one after the other, whichever poll they belong to. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -106,12 +108,17 @@ export class Writer {
   }
 
   async #load(): Promise<void> {
-    const [version, sightings] = await retrying(
+    const [version, applied, sightings] = await retrying(
       "reading the version",
       () =>
-        this.#kv.getMany<[VersionEntry, Record<string, Instant>]>([keys.version, keys.sightings]),
+        this.#kv.getMany<[VersionEntry, number, Record<string, Instant>]>([
+          keys.version,
+          keys.applied,
+          keys.sightings,
+        ]),
     );
     this.#versionEntry = version;
+    this.#applied = applied.value ?? 0;
     this.#sightings = sightings.value ?? {};
     await this.#bringUp();
     await this.#trimLogs();
@@ -180,6 +187,8 @@ export class Writer {
     validators: FeedValidators,
   ): Promise<PollRecord> {
     const now = report.startedAt;
+    // Another provider's poll may have been queued before the bringing up of the last one was.
+    await this.#bringUp();
     // A feed that lists nothing says nothing of what it listed before.
     const isEmpty = observer.plans === 0;
     const log = new LogChunks();
@@ -343,8 +352,7 @@ export class Writer {
 
   /** Writes the events of every version that is visible but not yet applied. Doing it twice is harmless. */
   async #bringUp(): Promise<void> {
-    const stored = await retrying("reading applied", () => this.#kv.get<number>(keys.applied));
-    for (let version = (stored.value ?? 0) + 1; version <= this.#version; version++) {
+    for (let version = this.#applied + 1; version <= this.#version; version++) {
       const log = await readVersionLog(this.#kv, version);
       if (log === null) {
         throw new StoreError("store_failed", `the log of version ${version} is missing`);
@@ -358,6 +366,7 @@ export class Writer {
       }
       await batch.set(keys.applied, version, 8);
       await batch.flush();
+      this.#applied = version;
     }
   }
 
@@ -400,7 +409,7 @@ export class Writer {
     }
   }
 
-  /** Reads stored events; all of them are at the current version, since bringing up precedes the next write. */
+  /** Reads stored events; all of them are at the current version, since a commit begins with bringing them up. */
   async #read(ids: readonly string[]): Promise<Map<string, Event>> {
     const found = new Map<string, Event>();
     let next = 0;
