@@ -318,6 +318,27 @@ Deno.test("a reader follows version by version, and one that fell behind the log
   assertEquals((await steps.next()).done, true);
 });
 
+Deno.test("a reader that ends watches no longer", async () => {
+  await using store = await memory();
+  await storePoll(store, [testPlan(1)]);
+  const { watch } = Deno.Kv.prototype;
+  let watching = 0;
+  Deno.Kv.prototype.watch = function (this: Deno.Kv, ...args: unknown[]) {
+    const reader = Reflect.apply(watch, this, args).getReader();
+    watching++;
+    reader.closed.finally(() => watching--);
+    return { getReader: () => reader };
+  } as typeof watch;
+  try {
+    // Never aborted, as a service's is not that starts to read again.
+    for await (const _change of store.follow(new AbortController().signal)) break;
+  } finally {
+    Deno.Kv.prototype.watch = watch;
+  }
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assertEquals(watching, 0);
+});
+
 Deno.test("one process polls at a time, and the next takes over when the lease is given back", async () => {
   await withFile(async (path) => {
     await using second = await Store.open({ path, providers: [PROVIDER] });
