@@ -337,7 +337,12 @@ async function pastChanges(store: Store): Promise<CatalogueNews[]> {
   try {
     const polls = await store.polls(STREAM_CHANGES_KEPT);
     return polls.filter(({ outcome }) => outcome === "changed")
-      .map(({ version, added, changed }) => ({ version, added, changed }))
+      // As the catalogue counts it: an event that is no longer listed has changed.
+      .map(({ version, added, changed, unlisted }) => ({
+        version,
+        added,
+        changed: changed + unlisted,
+      }))
       .sort((a, b) => a.version - b.version);
   } catch (error) {
     log.warn("Streams cannot resume from before this start: {error}", { error: describe(error) });
