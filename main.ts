@@ -122,7 +122,8 @@ async function run(): Promise<void> {
   });
   let native: NativeServer | null = null;
   const overload = new Overload(settings);
-  const feed = new ChangeFeed(await pastChanges(store));
+  const past = await pastChanges(store);
+  const feed = new ChangeFeed(past);
   const breakers: Record<string, BreakerState> = Object.fromEntries(
     names.map((name) => [name, "closed"]),
   );
@@ -253,7 +254,7 @@ async function run(): Promise<void> {
   });
 
   const loaded = Promise.withResolvers<void>();
-  const following = follow(store, catalogue, feed, loaded.resolve);
+  const following = follow(store, catalogue, feed, past.at(-1)?.version ?? 0, loaded.resolve);
   const onFailure = (what: "public" | "admin") => (error: Error) =>
     log.error("The {what} listener failed, and goes on: {error}", { what, error: error.message });
   const publicServer = await openPublicServer({
@@ -340,7 +341,12 @@ async function pastChanges(store: Store): Promise<CatalogueNews[]> {
   try {
     const polls = await store.polls(STREAM_CHANGES_KEPT);
     return polls.filter(({ outcome }) => outcome === "changed")
-      .map(({ version, added, changed }) => ({ version, added, changed }))
+      // As the catalogue counts it: an event that is no longer listed has changed.
+      .map(({ version, added, changed, unlisted }) => ({
+        version,
+        added,
+        changed: changed + unlisted,
+      }))
       .sort((a, b) => a.version - b.version);
   } catch (error) {
     log.warn("Streams cannot resume from before this start: {error}", { error: describe(error) });
@@ -351,11 +357,14 @@ async function pastChanges(store: Store): Promise<CatalogueNews[]> {
 /**
  * Carries every change of the store into the catalogue, one after the other. When an edition cannot be built, the last
  * one stays and everything is read again.
+ *
+ * @param pastVersion The newest version that the feed knows from before
  */
 async function follow(
   store: Store,
   catalogue: Catalogue,
   feed: ChangeFeed,
+  pastVersion: number,
   onLoaded: () => void,
 ): Promise<void> {
   let failures = 0;
@@ -372,6 +381,11 @@ async function follow(
             version,
           });
           onLoaded();
+          if (version === pastVersion) continue;
+          // Another process made versions between the reading of the past changes and this one.
+          for (const news of await pastChanges(store)) {
+            if (news.version > pastVersion && news.version <= version) feed.publish(news);
+          }
         } else if (version !== before) {
           feed.publish({ version, added, changed });
         }

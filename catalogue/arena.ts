@@ -24,6 +24,8 @@ export class Arena {
   readonly ids: number[] = [];
   /** Bytes of current records by segment. */
   readonly #current: number[] = [];
+  /** Segments of one long record each. */
+  readonly #own = new Set<number>();
   readonly #allocate: (byteLength: number) => NumberedMemory;
   #filling = -1;
   /** Where in the segment that is being filled the next record goes, in units. */
@@ -45,6 +47,7 @@ export class Arena {
     if (byteLength > ARENA_SHARED_RECORD_BYTES_MAX) {
       const segment = this.#addSegment(byteLength + UNIT_BYTES);
       this.#current[segment] = units;
+      this.#own.add(segment);
       return segment * UNITS_PER_SEGMENT + FIRST_UNIT;
     }
     if (this.#filling < 0 || this.#next + units > UNITS_PER_SEGMENT) {
@@ -86,9 +89,10 @@ export class Arena {
     return copy;
   }
 
+  /** A segment of one record's own goes with its record: to copy it would give no room back. */
   #isSparse(segment: number): boolean {
     return this.memories[segment] !== null && segment !== this.#filling &&
-      this.#current[segment] < UNITS_PER_SEGMENT / 2;
+      !this.#own.has(segment) && this.#current[segment] < UNITS_PER_SEGMENT / 2;
   }
 
   #addSegment(byteLength: number): number {
@@ -105,6 +109,7 @@ export class Arena {
   #dropSegment(segment: number): void {
     this.memories[segment] = null;
     this.ids[segment] = 0;
+    this.#own.delete(segment);
   }
 }
 

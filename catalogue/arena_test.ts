@@ -71,3 +71,13 @@ Deno.test("room comes back: a segment without current records is dropped, a spar
   });
   assertLess(segmentsOf(arena), 2);
 });
+
+Deno.test("a long record stays where it is until it is dropped", () => {
+  const arena = newArena();
+  const length = ARENA_SHARED_RECORD_BYTES_MAX + 1;
+  const long = add(arena, 1, length);
+  add(arena, 2, 8);
+  assertEquals([arena.isSparse, arena.moved(long, length)], [false, long]);
+  arena.drop(long, length);
+  assertEquals(segmentsOf(arena), 1);
+});

@@ -4,6 +4,7 @@ import { PlanEncoder } from "../store/plan_encoder.ts";
 import type { EncodedPlans, FeedValidators } from "../store/port.ts";
 import type { TaskContext, WorkerPool } from "../workers/mod.ts";
 import { type HttpFeed, readHttpFeed } from "./http_feed.ts";
+import { REJECTIONS_AT_ONCE } from "./limits.ts";
 import {
   FeedError,
   type FeedErrorCode,
@@ -33,7 +34,7 @@ export type FeedAnswer =
 /** A pool of threads that read feeds. */
 export type FeedPool = WorkerPool<FeedTask, FeedAnswer, FeedBatch>;
 
-/** Reads a feed in a thread of a {@linkcode FeedPool}; plans go over encoded, some hundreds at a time. */
+/** Reads a feed in a thread of a {@linkcode FeedPool}; plans go over encoded, some hundreds at a time, and those set aside with them. */
 export async function readFeedTask(
   { feed, validators }: FeedTask,
   context: TaskContext<FeedBatch>,
@@ -51,7 +52,7 @@ export async function readFeedTask(
       reject: (rejection) => void rejections.push(rejection),
     }, {
       turns: new Turns(Infinity),
-      onChunk: () => encoder.isFull ? hand() : undefined,
+      onChunk: () => encoder.isFull || rejections.length >= REJECTIONS_AT_ONCE ? hand() : undefined,
     });
     await hand();
     return { kind: "read", result };

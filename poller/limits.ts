@@ -24,6 +24,8 @@ export const THREAD_FEED_BYTES_MIN = 1_048_576;
 export const FEED_THREADS_MAX = 4;
 /** Feeds that wait for such a thread; a poll that would be one more is skipped. */
 export const FEED_QUEUE_MAX = 16;
+/** Plans set aside that wait in such a thread; at it they are handed over, however few plans there are. */
+export const REJECTIONS_AT_ONCE = 1_000;
 /** Requests of one poll, the first included; then the poll has failed. */
 export const ATTEMPTS_MAX = 3;
 /** The pause before the second request, in milliseconds, grown and jittered for further ones. */

@@ -64,7 +64,7 @@ export class Lease {
     if (!result.ok) return false;
     this.#entry = { key: keys.lease, value, versionstamp: result.versionstamp };
     this.#epoch = { key: keys.epoch, value: next, versionstamp: result.versionstamp };
-    this.#timer = setInterval(() => this.#renew().catch(() => this.lose()), this.#durationMs / 3);
+    this.#timer = setInterval(() => this.#renew(), this.#durationMs / 3);
     return true;
   }
 
@@ -90,9 +90,10 @@ export class Lease {
     const result = await retrying(
       "renewing the lease",
       () => this.#kv.atomic().check(entry).set(keys.lease, value).commit(),
-    );
+    ).catch(() => null);
+    // Renewed, lost or taken anew meanwhile: this answer is of no lease that there is.
     if (this.#entry !== entry) return;
-    if (!result.ok) return this.lose();
+    if (!result?.ok) return this.lose();
     this.#entry = { key: keys.lease, value, versionstamp: result.versionstamp };
   }
 }

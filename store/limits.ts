@@ -1,14 +1,19 @@
 /**
  * The bounds of the store, each with what happens at it. Deno KV allows a value of 65,536 bytes, and 1,000
- * mutations and 819,200 bytes a commit.
+ * mutations, 819,200 bytes and 81,920 bytes of keys a commit.
  */
 
-/** Bytes of one stored value. An event that does not fit loses its history first; then its plan is set aside. */
+/**
+ * Bytes of one stored value. An event that does not fit loses its history first, then most zones of when it was last
+ * online; then its plan is set aside.
+ */
 export const VALUE_BYTES_MAX = 60_000;
 /** Mutations of one commit; a batch that reaches it is committed. */
 export const BATCH_MUTATIONS_MAX = 900;
 /** Bytes of the values and keys of one commit; a batch that would pass it is committed first. */
 export const BATCH_BYTES_MAX = 700_000;
+/** Bytes of the keys of one commit; a batch that would pass it is committed first. */
+export const BATCH_KEY_BYTES_MAX = 80_000;
 /** Characters of text that are deflated into one log chunk; a chunk that stays too large is halved. */
 export const CHUNK_TEXT_MAX = 240_000;
 /** Bytes of one block of lines that wait in memory. */
@@ -37,5 +42,6 @@ function relation(holds: boolean, what: string): void {
 }
 relation(VALUE_BYTES_MAX < 65_536, "a value must fit what Deno KV takes");
 relation(BATCH_BYTES_MAX + VALUE_BYTES_MAX <= 819_200, "a batch must fit a commit");
+relation(BATCH_KEY_BYTES_MAX < 81_920, "the keys of a batch must fit a commit");
 relation(BATCH_MUTATIONS_MAX <= 1_000, "a batch must fit a commit");
 relation(LOG_VERSIONS_KEPT >= 2, "a reader needs time to follow");

@@ -93,7 +93,7 @@ export interface EncodedPlans {
  * ends it.
  */
 export interface PollTransaction {
-  /** What the provider gave with the feed that was last committed. */
+  /** What the provider gave with the feed that was last committed and listed something. */
   readonly validators: FeedValidators;
   /** Takes a plan that the feed lists. The last of several with one key counts. */
   observe(plan: Plan): void;

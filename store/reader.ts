@@ -132,26 +132,30 @@ export async function* follow(
   options: FollowOptions,
 ): AsyncGenerator<CatalogueChange> {
   const moved = new VersionWatch(kv, signal);
-  let last: Head | null = null;
-  while (!signal.aborted) {
-    try {
-      const change: CatalogueChange | null = last === null
-        ? await readEverything(kv)
-        : await readChanges(kv, last.version, await readHead(kv));
-      if (change === null) {
-        last = null;
-        continue;
+  try {
+    let last: Head | null = null;
+    while (!signal.aborted) {
+      try {
+        const change: CatalogueChange | null = last === null
+          ? await readEverything(kv)
+          : await readChanges(kv, last.version, await readHead(kv));
+        if (change === null) {
+          last = null;
+          continue;
+        }
+        const isNews = last === null || change.version !== last.version ||
+          JSON.stringify(change.sightings) !== JSON.stringify(last.sightings);
+        last = change;
+        if (isNews) yield change;
+      } catch (error) {
+        if (signal.aborted) return;
+        options.onError(error);
+        await moved.wait(1_000);
       }
-      const isNews = last === null || change.version !== last.version ||
-        JSON.stringify(change.sightings) !== JSON.stringify(last.sightings);
-      last = change;
-      if (isNews) yield change;
-    } catch (error) {
-      if (signal.aborted) return;
-      options.onError(error);
-      await moved.wait(1_000);
+      await moved.wait(options.intervalMs);
     }
-    await moved.wait(options.intervalMs);
+  } finally {
+    moved.close();
   }
 }
 
@@ -160,21 +164,26 @@ class VersionWatch {
   #hasMoved = false;
   #wake: () => void = () => {};
   readonly #signal: AbortSignal;
+  readonly #watcher: ReadableStreamDefaultReader<unknown>;
 
   constructor(kv: Deno.Kv, signal: AbortSignal) {
     this.#signal = signal;
-    const watcher = kv.watch([keys.version, keys.sightings]).getReader();
-    signal.addEventListener("abort", () => {
-      watcher.cancel().catch(() => {});
-      this.#wake();
-    }, { once: true });
-    this.#run(watcher).catch(() => {
+    this.#watcher = kv.watch([keys.version, keys.sightings]).getReader();
+    signal.addEventListener("abort", this.close);
+    this.#run().catch(() => {
       // A watch that breaks leaves the interval; a store that is gone is reported by the reads.
     });
   }
 
-  async #run(watcher: ReadableStreamDefaultReader<unknown>): Promise<void> {
-    while (!(await watcher.read()).done) {
+  /** Ends the watch, and the wait under way. */
+  readonly close = () => {
+    this.#signal.removeEventListener("abort", this.close);
+    this.#watcher.cancel().catch(() => {});
+    this.#wake();
+  };
+
+  async #run(): Promise<void> {
+    while (!(await this.#watcher.read()).done) {
       this.#hasMoved = true;
       this.#wake();
     }

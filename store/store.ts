@@ -26,8 +26,14 @@ export interface StoreOptions {
   leaseMs?: number;
   /** How often a reader reads the version key, in milliseconds. Default 250; 2,000 on a server. */
   followIntervalMs?: number;
-  /** Called when the store cannot be read by a follower. It is tried again. */
+  /** Called when a follower cannot read the store, or plans that were set aside cannot be stored. It is tried again. */
   onError?: (error: unknown) => void;
+}
+
+/** The writer of one tenure of the lease: its writes check that epoch, so it is of no use in another. */
+interface Tenure {
+  epoch: Deno.KvEntryMaybe<number>;
+  writer: Promise<Writer>;
 }
 
 /**
@@ -54,7 +60,7 @@ export class Store implements PollStore, FollowableStore, PollLog, AsyncDisposab
   readonly #providers: ReadonlySet<string>;
   readonly #followIntervalMs: number;
   readonly #onError: (error: unknown) => void;
-  #writer: Promise<Writer> | null = null;
+  #tenure: Tenure | null = null;
   #closed = false;
 
   private constructor(kv: Deno.Kv, identity: StoreIdentity, options: StoreOptions) {
@@ -114,23 +120,27 @@ export class Store implements PollStore, FollowableStore, PollLog, AsyncDisposab
   /** See {@linkcode PollStore.beginPoll}. */
   async beginPoll(provider: string): Promise<PollTransaction | null> {
     if (this.#closed || !await this.#lease.acquire()) return null;
-    try {
-      const epoch = this.#lease.epoch;
-      if (epoch === null) return null;
-      const writer = await (this.#writer ??= Writer.open(this.#kv, epoch, this.#providers));
-      const poll = await writer.begin(provider);
+    const epoch = this.#lease.epoch;
+    if (epoch === null) return null;
+    if (this.#tenure?.epoch !== epoch) {
+      this.#tenure = {
+        epoch,
+        writer: Writer.open(this.#kv, epoch, this.#providers, this.#onError),
+      };
+    }
+    const tenure = this.#tenure;
+    return await this.#guarded(tenure, async () => {
+      const poll = await (await tenure.writer).begin(provider);
       return {
         validators: poll.validators,
         observe: poll.observe,
         observeEncoded: poll.observeEncoded,
         reject: poll.reject,
-        commit: (report, validators) => this.#guarded(() => poll.commit(report, validators)),
-        conclude: (outcome, report) => this.#guarded(() => poll.conclude(outcome, report)),
+        commit: (report, validators) =>
+          this.#guarded(tenure, () => poll.commit(report, validators)),
+        conclude: (outcome, report) => this.#guarded(tenure, () => poll.conclude(outcome, report)),
       };
-    } catch (error) {
-      this.#stopWriting();
-      throw error;
-    }
+    });
   }
 
   /** See {@linkcode PollLog.polls}. */
@@ -145,7 +155,7 @@ export class Store implements PollStore, FollowableStore, PollLog, AsyncDisposab
 
   /** Resolves when what was made visible is also brought up behind the version. */
   async settled(): Promise<void> {
-    await (await this.#writer)?.settled();
+    await (await this.#tenure?.writer)?.settled();
   }
 
   /** Finishes the writes under way, gives the lease back and closes the store. */
@@ -162,19 +172,20 @@ export class Store implements PollStore, FollowableStore, PollLog, AsyncDisposab
     return this.close();
   }
 
-  /** A write that failed leaves the writer's picture of the store in doubt: the next poll reads it again. */
-  async #guarded<T>(operation: () => Promise<T>): Promise<T> {
+  /**
+   * A write that failed leaves the writer's picture of the store in doubt: the next poll reads it again. A poll of an
+   * earlier tenure says nothing of the writer there is now, and must not end it.
+   */
+  async #guarded<T>(tenure: Tenure, operation: () => Promise<T>): Promise<T> {
     try {
       return await operation();
     } catch (error) {
-      this.#stopWriting();
+      if (this.#tenure === tenure) {
+        this.#tenure = null;
+        this.#lease.lose();
+      }
       throw error;
     }
-  }
-
-  #stopWriting(): void {
-    this.#writer = null;
-    this.#lease.lose();
   }
 
   async #list<T>(prefix: Deno.KvKey, limit: number, reverse: boolean): Promise<T[]> {

@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertGreater, assertRejects } from "@std/assert";
-import { decodeEvent } from "../domain/mod.ts";
+import { decodeEvent, encodeEvent, observePlan, summarizeEvent } from "../domain/mod.ts";
 import { StoreError } from "./kv.ts";
 import { POLLS_KEPT } from "./limits.ts";
+import type { PollTransaction } from "./port.ts";
 import { Store } from "./store.ts";
 import { numberedPlans, PROVIDER, readFirst, storePoll, testPlan } from "./testing/polls.ts";
+import { fitsValue } from "./value_codec.ts";
 import { WriterProcess } from "./testing/writer_process.ts";
 
 const memory = () => Store.open({ path: ":memory:", providers: [PROVIDER, "other"] });
@@ -83,6 +85,32 @@ Deno.test("a feed that lists nothing says nothing of what it listed before", asy
   assertEquals((await eventsOf(store)).get("1")!.lastSeen, 1_000);
 });
 
+Deno.test("a feed that lists nothing is asked for in full the next time", async () => {
+  await using store = await memory();
+  const validators = (etag: string) => ({ etag, lastModified: null });
+  const report = { startedAt: 1_000, attempts: 1, bytes: 0 };
+  const first = await store.beginPoll(PROVIDER);
+  first!.observe(testPlan(1));
+  await first!.commit(report, validators('"full"'));
+  const second = await store.beginPoll(PROVIDER);
+  second!.reject({ reason: "unreadable_price", basePlanId: "1", planId: "1", detail: "" });
+  await second!.commit({ ...report, startedAt: 2_000 }, validators('"nothing"'));
+  assertEquals((await store.beginPoll(PROVIDER))!.validators, validators('"full"'));
+});
+
+Deno.test("an event whose plan is set aside in one poll stays listed", async () => {
+  await using store = await memory();
+  await storePoll(store, [testPlan(1), testPlan(2)]);
+  const poll = await store.beginPoll(PROVIDER);
+  poll!.observe(testPlan(1));
+  poll!.reject({ reason: "unreadable_price", basePlanId: "2", planId: "1", detail: '"n/a"' });
+  const report = { startedAt: Date.now(), attempts: 1, bytes: 0 };
+  const record = await poll!.commit(report, { etag: null, lastModified: null });
+  assertEquals([record.outcome, record.unlisted, record.rejected], ["unchanged", 0, 1]);
+  const event = (await eventsOf(store)).get("2")!;
+  assertEquals([event.lastSeen, event.changes], [null, []]);
+});
+
 Deno.test("of plans with one key the last counts, also where it is the one that was stored", async () => {
   await using store = await memory();
   await storePoll(store, [testPlan(1, { title: "A" }), testPlan(1, { title: "B" })]);
@@ -107,20 +135,110 @@ Deno.test("providers do not touch one another's events, and a name no longer pol
   });
 });
 
+Deno.test("two providers that list the same plan at the same time change one event", async () => {
+  await using store = await memory();
+  const polls = [await store.beginPoll(PROVIDER), await store.beginPoll("other")];
+  polls[0]!.observe(testPlan(1));
+  polls[1]!.observe(testPlan(1, { title: "Aida" }));
+  const [first, second] = await Promise.all(
+    polls.map((poll, n) =>
+      poll!.commit({ startedAt: n + 1, attempts: 1, bytes: 0 }, { etag: null, lastModified: null })
+    ),
+  );
+  assertEquals([first.added, second.added, second.changed], [1, 0, 1]);
+  const event = (await eventsOf(store)).get("1")!;
+  assertEquals(event.changes, [{ at: 2, fields: { title: { from: "Tosca", to: "Aida" } } }]);
+});
+
 Deno.test("a plan too large for a value is set aside, and only that one", async () => {
   await using store = await memory();
-  const zones = Array.from({ length: 3_000 }, () => ({
-    id: crypto.randomUUID(),
-    capacity: 1,
-    price: 1,
-    name: crypto.randomUUID(),
-    numbered: false,
-  }));
+  const zones = oddZones(3_000);
   const record = await storePoll(store, [testPlan(1), testPlan(2, { zones }), testPlan(3)]);
   assertEquals([record.added, record.rejectedByReason], [2, { too_large: 1 }]);
   await store.settled();
   const [rejection] = await store.rejections(10);
   assertEquals([rejection.reason, rejection.basePlanId], ["too_large", "2"]);
+});
+
+/** Zones that deflate badly. */
+function oddZones(count: number) {
+  return Array.from({ length: count }, (_, price) => ({
+    id: crypto.randomUUID(),
+    capacity: 1,
+    price,
+    name: crypto.randomUUID(),
+    numbered: false,
+  }));
+}
+
+Deno.test("an event that fits a value once can be taken offline all the same", async () => {
+  await using store = await memory();
+  const plan = testPlan(1, { zones: oddZones(700) });
+  await storePoll(store, [plan]);
+  const record = await storePoll(store, [{ ...plan, sellMode: "offline" }, testPlan(2)]);
+  assertEquals([record.changed, record.rejected], [1, 0]);
+  await store.settled();
+  const event = (await eventsOf(store)).get("1")!;
+  assertEquals([event.plan.sellMode, event.plan.zones], ["offline", plan.zones]);
+  assertEquals(summarizeEvent(event, "latest"), null);
+  const { minPrice, maxPrice } = summarizeEvent(event, "ever")!;
+  assertEquals([minPrice, maxPrice], [0, 699]);
+});
+
+Deno.test("an event that just fits a value does not fail the polls that no longer list it", async () => {
+  // The last sighting takes a few bytes more: of titles that grow one by one, one leaves no room for them.
+  const zones = oddZones(700);
+  const noise = Array.from({ length: 1_000 }, () => crypto.randomUUID()).join("");
+  const fits = (length: number) => {
+    const plan = testPlan(1, { zones, title: noise.slice(0, length) });
+    const id = crypto.randomUUID();
+    const event = observePlan(null, { id, provider: PROVIDER, plan, now: 1_234_567_890_123 });
+    return fitsValue(encodeEvent(event));
+  };
+  let length = 0;
+  for (let step = 16_384; step >= 1; step /= 2) if (fits(length + step)) length += step;
+  await using store = await memory();
+  for (let shorter = 0; shorter < 40; shorter++) {
+    const plan = testPlan(shorter + 10, { zones, title: noise.slice(0, length - shorter) });
+    await storePoll(store, [plan, testPlan(2)], { startedAt: 1_234_567_890_123 });
+    await storePoll(store, [plan, testPlan(2)], { startedAt: 1_358_024_679_876 });
+    await storePoll(store, [testPlan(2)], { startedAt: 1_400_000_000_000 });
+  }
+  assertEquals((await storePoll(store, [testPlan(2)])).outcome, "unchanged");
+});
+
+Deno.test("hundreds of plans with long ids are set aside, and the polls go on", async () => {
+  await using store = await memory();
+  for (let startedAt = 1; startedAt <= 3; startedAt++) {
+    const poll = await store.beginPoll(PROVIDER);
+    for (let n = 0; n < 800; n++) {
+      const basePlanId = `${startedAt}-${n}-`.padEnd(64, "ü");
+      poll!.reject({ reason: "unreadable_price", basePlanId, planId: basePlanId, detail: "" });
+    }
+    poll!.observe(testPlan(startedAt));
+    await poll!.commit({ startedAt, attempts: 1, bytes: 0 }, { etag: null, lastModified: null });
+  }
+  await store.settled();
+  assertEquals((await store.rejections(10_000)).length, 2_400);
+});
+
+Deno.test("rejections that cannot be stored are reported, and the polls go on", async () => {
+  const errors: unknown[] = [];
+  await using store = await Store.open({
+    path: ":memory:",
+    providers: [PROVIDER],
+    onError: (error) => errors.push(error),
+  });
+  for (let startedAt = 1; startedAt <= 3; startedAt++) {
+    const poll = await store.beginPoll(PROVIDER);
+    // Longer than a key may be.
+    const basePlanId = "x".repeat(3_000);
+    poll!.reject({ reason: "unreadable_price", basePlanId, planId: "1", detail: "" });
+    poll!.observe(testPlan(startedAt));
+    await poll!.commit({ startedAt, attempts: 1, bytes: 0 }, { etag: null, lastModified: null });
+    await store.settled();
+  }
+  assertEquals(errors.length, 3);
 });
 
 Deno.test("an event with hundreds of zones is stored and read as it was", async () => {
@@ -200,6 +318,27 @@ Deno.test("a reader follows version by version, and one that fell behind the log
   assertEquals((await steps.next()).done, true);
 });
 
+Deno.test("a reader that ends watches no longer", async () => {
+  await using store = await memory();
+  await storePoll(store, [testPlan(1)]);
+  const { watch } = Deno.Kv.prototype;
+  let watching = 0;
+  Deno.Kv.prototype.watch = function (this: Deno.Kv, ...args: unknown[]) {
+    const reader = Reflect.apply(watch, this, args).getReader();
+    watching++;
+    reader.closed.finally(() => watching--);
+    return { getReader: () => reader };
+  } as typeof watch;
+  try {
+    // Never aborted, as a service's is not that starts to read again.
+    for await (const _change of store.follow(new AbortController().signal)) break;
+  } finally {
+    Deno.Kv.prototype.watch = watch;
+  }
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assertEquals(watching, 0);
+});
+
 Deno.test("one process polls at a time, and the next takes over when the lease is given back", async () => {
   await withFile(async (path) => {
     await using second = await Store.open({ path, providers: [PROVIDER] });
@@ -219,6 +358,47 @@ Deno.test("two providers that begin at the same time both get to poll", async ()
     const polls = await Promise.all([store.beginPoll(PROVIDER), store.beginPoll("other")]);
     assertEquals(polls.includes(null), false);
   }
+});
+
+Deno.test("a poll of an earlier tenure that fails does not fail the polls of the next one", async () => {
+  await withFile(async (path) => {
+    await using store = await Store.open({ path, providers: [PROVIDER, "other"] });
+    using kv = await Deno.openKv(path);
+    const report = () => ({ startedAt: Date.now(), attempts: 1, bytes: 0 });
+    const none = { etag: null, lastModified: null };
+    const early = [await store.beginPoll(PROVIDER), await store.beginPoll("other")];
+    // As another process does when it takes the polling over.
+    await kv.set(["epoch"], 99);
+    await assertRejects(() => early[0]!.commit(report(), none), StoreError);
+    const next = await store.beginPoll(PROVIDER);
+    await assertRejects(() => early[1]!.commit(report(), none), StoreError);
+    const other = await store.beginPoll("other");
+    next!.observe(testPlan(1));
+    assertEquals((await next!.commit(report(), none)).outcome, "changed");
+    other!.observe(testPlan(2));
+    assertEquals((await other!.commit(report(), none)).outcome, "changed");
+  });
+});
+
+Deno.test("the first poll after a lease that was lost and regained is stored", async () => {
+  await withFile(async (path) => {
+    await using store = await Store.open({ path, providers: [PROVIDER], leaseMs: 60 });
+    using kv = await Deno.openKv(path);
+    await storePoll(store, [testPlan(1)]);
+    await kv.atomic().set(["lease"], { holder: "another", until: Date.now() + 300 })
+      .set(["epoch"], 99).commit();
+    let poll: PollTransaction | null = null, lost = 0;
+    for (let tries = 0; tries < 200 && (lost === 0 || poll === null); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      poll = await store.beginPoll(PROVIDER);
+      if (poll === null) lost++;
+    }
+    assert(lost > 0 && poll !== null, "the lease is lost and regained");
+    poll.observe(testPlan(1, { title: "Aida" }));
+    const report = { startedAt: Date.now(), attempts: 1, bytes: 0 };
+    const record = await poll.commit(report, { etag: null, lastModified: null });
+    assertEquals([record.outcome, record.changed], ["changed", 1]);
+  });
 });
 
 Deno.test("a poller that was stopped past its lease can neither publish nor overwrite", async () => {

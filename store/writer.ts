@@ -9,9 +9,11 @@ import {
   observePlan,
   type Plan,
   planKey,
+  priceRange,
   type Rejection,
   type RejectionReason,
   unlistEvent,
+  type Zone,
 } from "../domain/mod.ts";
 import { Turns } from "../event_loop.ts";
 import { BatchWriter } from "./batch_writer.ts";
@@ -58,6 +60,7 @@ export class Writer {
   readonly #kv: Deno.Kv;
   readonly #epoch: Deno.KvEntryMaybe<number>;
   readonly #activeProviders: ReadonlySet<string>;
+  readonly #onError: (error: unknown) => void;
   readonly #index = new PlanIndex();
   readonly #knownRejections = new Set<string>();
   #pollKeys: Deno.KvKey[] = [];
@@ -66,6 +69,8 @@ export class Writer {
     value: null,
     versionstamp: null,
   };
+  /** The version up to which the `event` keys are complete. */
+  #applied = 0;
   #sightings: Record<string, Instant> = {};
   /** Writes run one after the other, whichever poll they belong to. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -76,10 +81,12 @@ export class Writer {
     kv: Deno.Kv,
     epoch: Deno.KvEntryMaybe<number>,
     activeProviders: ReadonlySet<string>,
+    onError: (error: unknown) => void,
   ) {
     this.#kv = kv;
     this.#epoch = epoch;
     this.#activeProviders = activeProviders;
+    this.#onError = onError;
   }
 
   /**
@@ -87,24 +94,31 @@ export class Writer {
    * and learns what is stored.
    *
    * @param activeProviders The providers polled now; an event of another one is taken over by the first that lists it
+   * @param onError Called when plans that were set aside could not be stored; the polls go on
    */
   static async open(
     kv: Deno.Kv,
     epoch: Deno.KvEntryMaybe<number>,
     activeProviders: ReadonlySet<string>,
+    onError: (error: unknown) => void,
   ): Promise<Writer> {
-    const writer = new Writer(kv, epoch, activeProviders);
+    const writer = new Writer(kv, epoch, activeProviders, onError);
     await writer.#load();
     return writer;
   }
 
   async #load(): Promise<void> {
-    const [version, sightings] = await retrying(
+    const [version, applied, sightings] = await retrying(
       "reading the version",
       () =>
-        this.#kv.getMany<[VersionEntry, Record<string, Instant>]>([keys.version, keys.sightings]),
+        this.#kv.getMany<[VersionEntry, number, Record<string, Instant>]>([
+          keys.version,
+          keys.applied,
+          keys.sightings,
+        ]),
     );
     this.#versionEntry = version;
+    this.#applied = applied.value ?? 0;
     this.#sightings = sightings.value ?? {};
     await this.#bringUp();
     await this.#trimLogs();
@@ -173,6 +187,8 @@ export class Writer {
     validators: FeedValidators,
   ): Promise<PollRecord> {
     const now = report.startedAt;
+    // Another provider's poll may have been queued before the bringing up of the last one was.
+    await this.#bringUp();
     // A feed that lists nothing says nothing of what it listed before.
     const isEmpty = observer.plans === 0;
     const log = new LogChunks();
@@ -211,7 +227,10 @@ export class Writer {
         return eventId({ basePlanId, planId });
       }));
       for (const event of (await this.#read(ids)).values()) {
-        log.add(fittingLine(unlistEvent(event, this.#sightings[provider] ?? now, now))!);
+        const line = fittingLine(unlistEvent(event, this.#sightings[provider] ?? now, now));
+        // It fits as it is and not with its last sighting: it stays as it is.
+        if (line === null) continue;
+        log.add(line);
         unlisted++;
       }
       for (const row of rows) {
@@ -236,8 +255,9 @@ export class Writer {
       duplicates: observer.duplicates,
     };
     const sightings = isEmpty ? this.#sightings : { ...this.#sightings, [provider]: now };
-    const operation = this.#kv.atomic().check(this.#epoch)
-      .set(keys.sightings, sightings).set(keys.validators(provider), validators);
+    const operation = this.#kv.atomic().check(this.#epoch).set(keys.sightings, sightings);
+    // Otherwise the next polls would be told that nothing changed, and move the sightings.
+    if (!isEmpty) operation.set(keys.validators(provider), validators);
     if (version !== null) {
       record.version = version.version;
       await this.#writeLog(record.version, log.chunks);
@@ -332,8 +352,7 @@ export class Writer {
 
   /** Writes the events of every version that is visible but not yet applied. Doing it twice is harmless. */
   async #bringUp(): Promise<void> {
-    const stored = await retrying("reading applied", () => this.#kv.get<number>(keys.applied));
-    for (let version = (stored.value ?? 0) + 1; version <= this.#version; version++) {
+    for (let version = this.#applied + 1; version <= this.#version; version++) {
       const log = await readVersionLog(this.#kv, version);
       if (log === null) {
         throw new StoreError("store_failed", `the log of version ${version} is missing`);
@@ -347,6 +366,7 @@ export class Writer {
       }
       await batch.set(keys.applied, version, 8);
       await batch.flush();
+      this.#applied = version;
     }
   }
 
@@ -360,27 +380,36 @@ export class Writer {
     await batch.flush();
   }
 
+  /** Keeps plans that were set aside, for people to look at: a failure is reported and says nothing of the index. */
   async #storeRejections(
     provider: string,
     rejections: readonly Rejection[],
     now: Instant,
   ): Promise<void> {
-    const batch = new BatchWriter(this.#kv, this.#epoch);
-    for (const rejection of rejections) {
-      const { basePlanId, planId, reason } = rejection;
-      const key = keys.rejection(provider, basePlanId, planId, reason);
-      const name = JSON.stringify(key);
-      if (this.#knownRejections.has(name) || this.#knownRejections.size >= REJECTIONS_KEPT) {
-        continue;
+    const names = new Set<string>();
+    try {
+      const batch = new BatchWriter(this.#kv, this.#epoch);
+      for (const rejection of rejections) {
+        const { basePlanId, planId, reason } = rejection;
+        const key = keys.rejection(provider, basePlanId, planId, reason);
+        const name = JSON.stringify(key);
+        if (this.#knownRejections.has(name) || this.#knownRejections.size >= REJECTIONS_KEPT) {
+          continue;
+        }
+        this.#knownRejections.add(name);
+        names.add(name);
+        const record: RejectionRecord = { ...rejection, provider, firstSeen: now };
+        await batch.set(key, record, 1_000);
       }
-      this.#knownRejections.add(name);
-      const record: RejectionRecord = { ...rejection, provider, firstSeen: now };
-      await batch.set(key, record, 1_000);
+      await batch.flush();
+    } catch (error) {
+      // The next poll that sets them aside tries again.
+      for (const name of names) this.#knownRejections.delete(name);
+      this.#onError(error);
     }
-    await batch.flush();
   }
 
-  /** Reads stored events; all of them are at the current version, since bringing up precedes the next write. */
+  /** Reads stored events; all of them are at the current version, since a commit begins with bringing them up. */
   async #read(ids: readonly string[]): Promise<Map<string, Event>> {
     const found = new Map<string, Event>();
     let next = 0;
@@ -416,7 +445,7 @@ class PollObserver {
   /** The plans that differ, and for each key the number of the line that counts. */
   readonly #lines = new LineBlocks();
   readonly #pending = new Map<string, number>();
-  /** By row: whether this poll listed the plan. */
+  /** By row: 1 where this poll listed the plan, 2 where it was only set aside, 0 where it was missing. */
   readonly #seen: Uint8Array;
 
   constructor(index: PlanIndex, provider: string, activeProviders: ReadonlySet<string>) {
@@ -469,6 +498,11 @@ class PollObserver {
     const { reason } = rejection;
     this.rejectedByReason[reason] = (this.rejectedByReason[reason] ?? 0) + 1;
     if (this.rejections.length < REJECTIONS_KEPT) this.rejections.push(rejection);
+    // The feed lists it, though as something unreadable: what was known of it stays.
+    const { basePlanId, planId } = rejection;
+    if (basePlanId === null || planId === null) return;
+    const row = this.#index.rowOf(planKey({ basePlanId, planId }));
+    if (row !== undefined && row < this.#seen.length) this.#seen[row] ||= 2;
   }
 
   /** The plans to store, the last of each key, and gives their memory back on the way. */
@@ -491,16 +525,31 @@ class PollObserver {
   }
 }
 
-/** The line of an event, without its history where it would not fit a value; `null` when it cannot fit at all. */
+/**
+ * The line of an event that fits a value: where it would not, without its history; then also with only the zones of
+ * when it was last online that searches show. `null` when it cannot fit at all.
+ */
 function fittingLine(event: Event): string | null {
+  const line = lineThatFits(event);
+  if (line !== null) return line;
+  const { changes, changesDropped, lastOnlinePlan } = event;
+  const bare = { ...event, changes: [], changesDropped: changesDropped + changes.length };
+  if (lastOnlinePlan === null) return lineThatFits(bare);
+  const zones = cheapestAndDearest(lastOnlinePlan.zones);
+  return lineThatFits(bare) ??
+    lineThatFits({ ...bare, lastOnlinePlan: { ...lastOnlinePlan, zones } });
+}
+
+function lineThatFits(event: Event): string | null {
   const line = encodeEvent(event);
-  if (fitsValue(line)) return line;
-  const bare = encodeEvent({
-    ...event,
-    changes: [],
-    changesDropped: event.changesDropped + event.changes.length,
-  });
-  return fitsValue(bare) ? bare : null;
+  return fitsValue(line) ? line : null;
+}
+
+/** At most two zones, with the price range of all of them. */
+function cheapestAndDearest(zones: readonly Zone[]): Zone[] {
+  const { minimum, maximum } = priceRange(zones);
+  const prices = minimum === maximum ? [minimum] : [minimum, maximum];
+  return prices.flatMap((price) => zones.find((zone) => zone.price === price) ?? []);
 }
 
 /** Cuts a sequence into arrays of `size`. */
