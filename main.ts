@@ -110,7 +110,7 @@ async function run(): Promise<void> {
   const store = await Store.open({
     path: kvPath,
     providers: names,
-    onError: (error) => log.error("The store cannot be read: {error}", { error: describe(error) }),
+    onError: (error) => log.error("The store failed: {error}", { error: describe(error) }),
   });
   const memory = chooseMemory();
   const catalogue = new Catalogue({

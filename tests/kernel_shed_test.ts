@@ -68,7 +68,7 @@ for (const { transport, problem } of TRANSPORTS) {
 Deno.test("where nft may not be run, SHED=kernel says so in a line and sheds in the app", async () => {
   await using service = await Service.start({
     settings: SETTINGS,
-    permissions: START_PERMISSIONS.filter((permission) => permission !== "--allow-run"),
+    permissions: START_PERMISSIONS.filter((permission) => !permission.startsWith("--allow-run")),
   });
   const line = await service.line(({ logger }) => logger === "marquee.overload", "the reason");
   assertMatch(line.message, /no permission to run nft.*--allow-run.*get 503 instead/);
