@@ -124,6 +124,42 @@ Deno.test({
   },
 });
 
+for (const limit of ["30", "auto"]) {
+  Deno.test({
+    name: `rules that somebody has removed are put back with a connection limit of ${limit}${
+      problem === null ? "" : ` (ignored: ${problem})`
+    }`,
+    ignore: problem !== null,
+    async fn() {
+      await using namespace = await NetworkNamespace.make();
+      // No service answers here.
+      const sidecar = namespace.spawn(
+        Deno.execPath(),
+        args(
+          ["--allow-env", "--allow-net", "--allow-run=nft,/usr/sbin/nft"],
+          ...["run", `--connection-limit=${limit}`, "--log-format=json"],
+        ),
+      );
+      const lines = new Lines(sidecar.stdout);
+      try {
+        await lines.find(/Metrics: http/);
+        const before = await namespace.run("nft", ["list ruleset"]);
+        await namespace.run("nft", ["flush ruleset"]);
+        let after = "";
+        for (let tries = 0; tries < 100 && after !== before; tries++) {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          after = await namespace.run("nft", ["list ruleset"]);
+        }
+        assertEquals(after, before);
+      } finally {
+        sidecar.kill("SIGTERM");
+        await sidecar.status;
+        await lines.close();
+      }
+    },
+  });
+}
+
 /** Waits for lines of a process. */
 class Lines {
   readonly #reader: ReadableStreamDefaultReader<string>;
