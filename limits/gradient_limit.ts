@@ -96,7 +96,8 @@ interface Trial extends Before {
  *
  * **Ceiling.** A limit that was taken back is remembered. The limit closes in on it by halves and stays just below it.
  * After `patience` periods it probes downwards, if that was not in vain since the last change, and then past the ceiling;
- * each time that the ceiling holds it waits twice as long, up to `patienceMax`.
+ * each time that the ceiling holds it waits twice as long, up to `patienceMax`. A probe downwards that connections do not
+ * follow within `patience` periods is given up, since it refuses new ones meanwhile.
  *
  * **States**, by latency R in a period with enough answers:
  *
@@ -197,7 +198,9 @@ export class GradientLimit implements Limit {
   /** Judges a change of the period before; `null` when it stands and the next may follow. */
   #judge(trial: Trial, now: Before): LimitDecision | null {
     if (trial.kind === "descent" && now.connections > this.#value * EXCESS) {
-      return this.#stay("waiting", "connections beyond the limit have to close");
+      return this.#settled <= this.#options.patience
+        ? this.#stay("waiting", "connections beyond the limit have to close")
+        : this.#giveUp(trial, now);
     }
     if (trial.kind === "probe" && isLatencyItsOwn(trial, now)) return this.#raiseFloor(trial, now);
     this.#trial = null;
@@ -234,6 +237,22 @@ export class GradientLimit implements Limit {
     }
     this.#ceiling = Math.min(this.#value, trial.ceiling ?? this.#value);
     return this.#move(trial.limit, "shrinking", `${came}: back to ${trial.limit}`);
+  }
+
+  /** Ends a descent that connections do not follow. */
+  #giveUp(trial: Trial, now: Before): LimitDecision {
+    this.#trial = null;
+    this.#ceiling = trial.ceiling;
+    this.#isDownNext = false;
+    // Where there is some queue, it would be tried again every time.
+    if (trial.latencyNs > this.#freeNs) {
+      this.#patience = Math.min(this.#options.patienceMax, this.#patience * 2);
+    }
+    return this.#move(
+      trial.limit,
+      "growing",
+      `${Math.round(now.connections)} connections do not close: back to ${trial.limit}`,
+    );
   }
 
   /** There is a queue, or what looks like one. */
