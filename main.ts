@@ -21,8 +21,8 @@ import {
 import {
   adminRoutes,
   type AnsweredRequest,
-  BODY_BYTES_MAX,
   boardRoute,
+  BODY_BYTES_MAX,
   type CatalogueNews,
   ChangeFeed,
   type Check,
@@ -71,8 +71,11 @@ configureLogging({
   level: settings.logLevel,
 });
 const log = logger("service");
-const clientErrorLines = new LineBudget(CLIENT_ERROR_LINES_MAX, (dropped) =>
-  logger("request").info("{dropped} more requests were refused, and have no line", { dropped }));
+const clientErrorLines = new LineBudget(
+  CLIENT_ERROR_LINES_MAX,
+  (dropped) =>
+    logger("request").info("{dropped} more requests were refused, and have no line", { dropped }),
+);
 
 // Deno ends the process at either of these unless somebody takes it; one bad request is not worth all the others.
 globalThis.addEventListener("unhandledrejection", (event) => {
