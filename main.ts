@@ -293,7 +293,6 @@ async function run(): Promise<void> {
     metrics.http.addListener(() => server.statistics());
     if (catalogue.edition !== null) native.publish(catalogue.edition);
   }
-  await overload.start(publicServer, metrics);
   const adminServer = edge === null
     ? serveDeno({
       hostname: settings.adminHost,
@@ -307,6 +306,8 @@ async function run(): Promise<void> {
       onFailure: onFailure("admin"),
     })
     : null;
+  // After all that a start fails of: rules in the packet filter would stay.
+  await overload.start(publicServer, metrics);
   const servers = adminServer === null ? [publicServer.server] : [publicServer.server, adminServer];
   stopOnSignals(async () => {
     const deadline = performance.now() + settings.shutdownTimeoutMs;

@@ -160,6 +160,26 @@ for (const limit of ["30", "auto"]) {
   });
 }
 
+Deno.test({
+  name: `a service that cannot start leaves no rules behind${
+    problem === null ? "" : ` (ignored: ${problem})`
+  }`,
+  ignore: problem !== null,
+  async fn() {
+    await using namespace = await NetworkNamespace.make();
+    const service = namespace.spawn(Deno.execPath(), [
+      ...["run", "--no-prompt", "--allow-net", "--allow-env", "--allow-read", "--allow-write"],
+      ...["--allow-sys", "--allow-ffi", "--allow-run=nft,/usr/sbin/nft"],
+      new URL("../main.ts", import.meta.url).pathname,
+      ...["--host=127.0.0.1", "--port=8080", "--admin-port=8080", "--kv-path=:memory:"],
+      "--shed=kernel",
+    ]);
+    await service.stdout.cancel();
+    assertEquals((await service.status).code, 1);
+    assertEquals(await namespace.run("nft", ["list ruleset"]), "");
+  },
+});
+
 /** Waits for lines of a process. */
 class Lines {
   readonly #reader: ReadableStreamDefaultReader<string>;
