@@ -83,8 +83,8 @@ export class Metrics {
     );
     this.#gauge(
       "event_loop_lag_seconds",
-      "Longest delay of a timer since the last scrape.",
-      () => this.eventLoopLag.take(),
+      "Longest delay of a timer in the last 30 seconds.",
+      () => this.eventLoopLag.longest(),
     );
     this.#gauge(
       "catalogue_events",
