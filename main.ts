@@ -243,8 +243,12 @@ async function run(): Promise<void> {
         error: error.message,
       });
     },
-    onStandby: (provider) =>
-      logger("poller").debug("Another process polls {provider}", { provider }),
+    onStandby: (provider) => {
+      // Whoever polls now knows how the provider is; what this one has met is of the past.
+      breakers[provider] = "closed";
+      metrics.breakerState.set({ provider }, 0);
+      logger("poller").debug("Another process polls {provider}", { provider });
+    },
     onBreaker: (provider, state) => {
       breakers[provider] = state;
       metrics.breakerState.set({ provider }, state === "open" ? 2 : state === "half_open" ? 1 : 0);
