@@ -47,6 +47,7 @@ import {
   LineBudget,
   logger,
   Metrics,
+  oldestAgeSeconds,
 } from "./telemetry/mod.ts";
 import {
   type NativeServer,
@@ -155,10 +156,8 @@ async function run(): Promise<void> {
     description: "Search for events, answered from memory whatever state their provider is in.",
   }, publicRoutes));
 
-  const catalogueAge = (): number | null => {
-    const seen = names.map((name) => catalogue.sightings[name]).filter((at) => at !== undefined);
-    return seen.length === 0 ? null : (Date.now() - Math.min(...seen)) / 1_000;
-  };
+  const catalogueAge = () =>
+    oldestAgeSeconds(names.map((name) => catalogue.sightings[name]), STARTED_AT, Date.now());
   /** What waits for a thread, by pool. */
   const queueDepths = () => ({ parse: feedPool.queueDepth, build: catalogue.queueDepth });
   const admin = adminRoutes({

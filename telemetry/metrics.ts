@@ -17,7 +17,7 @@ export interface CatalogueReading {
   events: number;
   version: number;
   bytes: number;
-  /** Seconds since a provider's feed was last read; `null` when none ever was. */
+  /** Seconds since the feed that was read longest ago was last read; `null` when none ever was. */
   ageSeconds: number | null;
 }
 
@@ -103,7 +103,7 @@ export class Metrics {
     );
     this.#gauge(
       "catalogue_age_seconds",
-      "Time since a provider's feed was last read.",
+      "Time since the feed that was read longest ago was last read.",
       () => readCatalogue().ageSeconds,
     );
     this.polls = new Counter({
