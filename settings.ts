@@ -263,9 +263,8 @@ export function readSettings(
         value === undefined || value === "" ? definition.default : value,
       );
     } catch (error) {
-      throw new SettingsError(
-        `${origin}=${JSON.stringify(value ?? "")}: ${(error as Error).message}`,
-      );
+      const shown = definition.parse === urls ? withoutCredentials(value ?? "") : value ?? "";
+      throw new SettingsError(`${origin}=${JSON.stringify(shown)}: ${(error as Error).message}`);
     }
   }
   const checked = settings as unknown as Settings;
@@ -417,11 +416,22 @@ function bytes(value: string): number {
 
 function urls(value: string): string[] {
   const all = value.split(",").map((one) => one.trim()).filter((one) => one !== "");
-  for (const one of all) {
+  const byHref = new Map<string, string>();
+  for (const [i, one] of all.entries()) {
     const url = URL.canParse(one) ? new URL(one) : null;
     if (url === null || !/^https?:$/.test(url.protocol)) {
-      throw new Error(`${JSON.stringify(one)} is no http or https URL`);
+      throw new Error(`entry ${i + 1} of ${all.length} is no http or https URL`);
     }
+    if (!byHref.has(url.href)) byHref.set(url.href, one);
   }
-  return [...new Set(all)];
+  return [...byHref.values()];
+}
+
+/**
+ * What may be shown of a text with URLs: no userinfo, no query. It may well be malformed, so rather too much is left
+ * out: all from the beginning of a URL to its last @, and all from a ? or # to the next URL.
+ */
+function withoutCredentials(text: string): string {
+  return text.replace(/(^|:\/\/)(?:(?!:\/\/).)*@/gs, "$1")
+    .replace(/[?#](?:(?!,\s*https?:\/\/).)*/gis, "");
 }
