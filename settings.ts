@@ -1,9 +1,10 @@
 import type { LogLevel } from "@logtape/logtape";
 import type { SellModePolicy } from "./domain/mod.ts";
 import { parseAddressRange } from "./limits/client_address.ts";
+import { parseDuration } from "./limits/duration.ts";
 import { LIMIT_ALGORITHMS, type LimitAlgorithm } from "./limits/limit_algorithms.ts";
 import { RATE_MAX } from "./limits/limits.ts";
-import type { LogFormat } from "./telemetry/mod.ts";
+import { type LogFormat, parseLogLevel } from "./telemetry/log.ts";
 
 /** Every setting, read and checked. Durations are in milliseconds, sizes in bytes. */
 export interface Settings {
@@ -212,7 +213,7 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
     "LOG_LEVEL",
     "info",
     "debug, info, warning or error",
-    (value) => oneOf(["debug", "info", "warning", "error"])(value === "warn" ? "warning" : value),
+    parseLogLevel,
   ),
   logRequests: setting(
     "LOG_REQUESTS",
@@ -380,19 +381,8 @@ function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
   };
 }
 
-const MILLISECONDS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
 function duration(minimumMs: number, maximumMs: number): (text: string) => number {
-  return (value) => {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value);
-    const milliseconds = match === null ? NaN : Number(match[1]) * MILLISECONDS[match[2]];
-    if (milliseconds >= minimumMs && milliseconds <= maximumMs) return Math.round(milliseconds);
-    throw new Error(
-      `give a duration from ${minimumMs} ms to ${
-        maximumMs / 1_000
-      } s, such as 500ms, 30s, 5m or 1h`,
-    );
-  };
+  return (value) => parseDuration(value, minimumMs, maximumMs);
 }
 
 const BYTES: Record<string, number> = {

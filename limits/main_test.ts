@@ -31,6 +31,8 @@ Deno.test("settings that cannot be are named, with what could", async () => {
       ["--port=0", "PORT: 0 is no port: 1 to 65535."],
       ["--connection-limit=many", 'CONNECTION_LIMIT: "many" is no whole number.'],
       ["--connection-limit=0", "a connection limit of 0: give a whole number from 1"],
+      ["--limit-period=5", 'LIMIT_PERIOD: "5": give a duration from 10 ms to 3600 s'],
+      ["--log-level=loud", 'LOG_LEVEL: "loud": give debug or info or warning or error.'],
       ["--ports=1", "--ports"],
       ["prnit", "prnit: there is no such command."],
     ]
@@ -38,6 +40,13 @@ Deno.test("settings that cannot be are named, with what could", async () => {
     const { code, stderr } = await limiter(argument, ...argument === "prnit" ? [] : ["print"]);
     assertEquals(code, 2, argument);
     assertStringIncludes(stderr, message);
+  }
+});
+
+Deno.test("durations and log levels are those that the service takes", async () => {
+  for (const argument of ["--limit-period=1m", "--limit-period=0.5h", "--log-level=warn"]) {
+    const { code, stderr } = await limiter(argument, "print");
+    assertEquals([code, stderr], [0, ""], argument);
   }
 });
 
