@@ -41,6 +41,8 @@ const PROBE_GROWTH_AT_MINIMUM = 0.6;
 const SETTLE_PERIODS = 2;
 /** Share of its worth (throughput in proportion to connections) that a change has to bring or may cost. */
 const WORTH_MIN = 0.25;
+/** Connections must have changed by this share before what came of it is judged: all else is noise, as within a tier. */
+const CHANGE_MIN = 0.02;
 /** Connections must have changed by this factor before their latencies are compared. */
 const COMPARED_CONNECTIONS = 1.5;
 /** The same where throughput is compared too. */
@@ -97,7 +99,8 @@ interface Trial extends Before {
  * **Ceiling.** A limit that was taken back is remembered. The limit closes in on it by halves and stays just below it.
  * After `patience` periods it probes downwards, if that was not in vain since the last change, and then past the ceiling;
  * each time that the ceiling holds it waits twice as long, up to `patienceMax`. A probe downwards that connections do not
- * follow within `patience` periods is given up, since it refuses new ones meanwhile.
+ * follow within `patience` periods is given up, since it refuses new ones meanwhile. Where connections changed by less than
+ * a fiftieth, as within one tier of a packet filter, nothing is concluded from throughput.
  *
  * **States**, by latency R in a period with enough answers:
  *
@@ -203,8 +206,9 @@ export class GradientLimit implements Limit {
         : this.#giveUp(trial, now);
     }
     if (trial.kind === "probe" && isLatencyItsOwn(trial, now)) return this.#raiseFloor(trial, now);
-    this.#trial = null;
     const change = now.connections / trial.connections - 1;
+    if (trial.kind === "descent" && change > -CHANGE_MIN) return this.#giveUp(trial, now);
+    this.#trial = null;
     const gain = now.throughput / trial.throughput - 1;
     const came = `connections changed by ${percent(change)}, throughput by ${percent(gain)}, ` +
       `latency from ${ms(trial.latencyNs)} to ${ms(now.latencyNs)}`;
@@ -225,11 +229,11 @@ export class GradientLimit implements Limit {
       return decision;
     }
     const isTooMuch = now.latencyNs > this.#mostNs ||
-      (change > 0 && gain < change * WORTH_MIN);
+      (change > CHANGE_MIN && gain < change * WORTH_MIN);
     this.#isDownNext = true;
     if (!isTooMuch) {
       // Connections that did not come, as within one tier of a packet filter, prove nothing: it grows on until they do.
-      if (trial.kind === "probe" && change > 0) this.#patience = this.#options.patience;
+      if (trial.kind === "probe" && change > CHANGE_MIN) this.#patience = this.#options.patience;
       return null;
     }
     if (trial.kind === "probe") {
@@ -251,7 +255,9 @@ export class GradientLimit implements Limit {
     return this.#move(
       trial.limit,
       "growing",
-      `${Math.round(now.connections)} connections do not close: back to ${trial.limit}`,
+      `connections went from ${Math.round(trial.connections)} to ${
+        Math.round(now.connections)
+      }, too little to judge by: back to ${trial.limit}`,
     );
   }
 
