@@ -47,6 +47,7 @@ import {
   LineBudget,
   logger,
   Metrics,
+  oldestAgeSeconds,
 } from "./telemetry/mod.ts";
 import {
   type NativeServer,
@@ -156,10 +157,8 @@ async function run(): Promise<void> {
     description: "Search for events, answered from memory whatever state their provider is in.",
   }, publicRoutes));
 
-  const catalogueAge = (): number | null => {
-    const seen = names.map((name) => catalogue.sightings[name]).filter((at) => at !== undefined);
-    return seen.length === 0 ? null : (Date.now() - Math.min(...seen)) / 1_000;
-  };
+  const catalogueAge = () =>
+    oldestAgeSeconds(names.map((name) => catalogue.sightings[name]), STARTED_AT, Date.now());
   /** What waits for a thread, by pool. */
   const queueDepths = () => ({ parse: feedPool.queueDepth, build: catalogue.queueDepth });
   const admin = adminRoutes({
@@ -244,8 +243,12 @@ async function run(): Promise<void> {
         error: error.message,
       });
     },
-    onStandby: (provider) =>
-      logger("poller").debug("Another process polls {provider}", { provider }),
+    onStandby: (provider) => {
+      // Whoever polls now knows how the provider is; what this one has met is of the past.
+      breakers[provider] = "closed";
+      metrics.breakerState.set({ provider }, 0);
+      logger("poller").debug("Another process polls {provider}", { provider });
+    },
     onBreaker: (provider, state) => {
       breakers[provider] = state;
       metrics.breakerState.set({ provider }, state === "open" ? 2 : state === "half_open" ? 1 : 0);
@@ -294,7 +297,6 @@ async function run(): Promise<void> {
     metrics.http.addListener(() => server.statistics());
     if (catalogue.edition !== null) native.publish(catalogue.edition);
   }
-  await overload.start(publicServer, metrics);
   const adminServer = edge === null
     ? serveDeno({
       hostname: settings.adminHost,
@@ -308,6 +310,8 @@ async function run(): Promise<void> {
       onFailure: onFailure("admin"),
     })
     : null;
+  // After all that a start fails of: rules in the packet filter would stay.
+  await overload.start(publicServer, metrics);
   const servers = adminServer === null ? [publicServer.server] : [publicServer.server, adminServer];
   stopOnSignals(async () => {
     const deadline = performance.now() + settings.shutdownTimeoutMs;

@@ -245,8 +245,7 @@ export class Overload {
         try {
           rejections = await filter.rejections();
         } catch {
-          // Somebody has removed the rules, and this installs them again; what cannot be read is what it was.
-          await filter.apply(filter.limit).catch(() => {});
+          // What cannot be read is what it was.
         }
         return rejections;
       },

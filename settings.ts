@@ -1,9 +1,10 @@
 import type { LogLevel } from "@logtape/logtape";
 import type { SellModePolicy } from "./domain/mod.ts";
 import { parseAddressRange } from "./limits/client_address.ts";
+import { parseDuration } from "./limits/duration.ts";
 import { LIMIT_ALGORITHMS, type LimitAlgorithm } from "./limits/limit_algorithms.ts";
 import { RATE_MAX } from "./limits/limits.ts";
-import type { LogFormat } from "./telemetry/mod.ts";
+import { type LogFormat, parseLogLevel } from "./telemetry/log.ts";
 
 /** Every setting, read and checked. Durations are in milliseconds, sizes in bytes. */
 export interface Settings {
@@ -212,7 +213,7 @@ const definitions: Record<Exclude<keyof Settings, "given">, Definition> = {
     "LOG_LEVEL",
     "info",
     "debug, info, warning or error",
-    (value) => oneOf(["debug", "info", "warning", "error"])(value === "warn" ? "warning" : value),
+    parseLogLevel,
   ),
   logRequests: setting(
     "LOG_REQUESTS",
@@ -263,9 +264,8 @@ export function readSettings(
         value === undefined || value === "" ? definition.default : value,
       );
     } catch (error) {
-      throw new SettingsError(
-        `${origin}=${JSON.stringify(value ?? "")}: ${(error as Error).message}`,
-      );
+      const shown = definition.parse === urls ? withoutCredentials(value ?? "") : value ?? "";
+      throw new SettingsError(`${origin}=${JSON.stringify(shown)}: ${(error as Error).message}`);
     }
   }
   const checked = settings as unknown as Settings;
@@ -381,19 +381,8 @@ function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
   };
 }
 
-const MILLISECONDS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
 function duration(minimumMs: number, maximumMs: number): (text: string) => number {
-  return (value) => {
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(value);
-    const milliseconds = match === null ? NaN : Number(match[1]) * MILLISECONDS[match[2]];
-    if (milliseconds >= minimumMs && milliseconds <= maximumMs) return Math.round(milliseconds);
-    throw new Error(
-      `give a duration from ${minimumMs} ms to ${
-        maximumMs / 1_000
-      } s, such as 500ms, 30s, 5m or 1h`,
-    );
-  };
+  return (value) => parseDuration(value, minimumMs, maximumMs);
 }
 
 const BYTES: Record<string, number> = {
@@ -417,11 +406,22 @@ function bytes(value: string): number {
 
 function urls(value: string): string[] {
   const all = value.split(",").map((one) => one.trim()).filter((one) => one !== "");
-  for (const one of all) {
+  const byHref = new Map<string, string>();
+  for (const [i, one] of all.entries()) {
     const url = URL.canParse(one) ? new URL(one) : null;
     if (url === null || !/^https?:$/.test(url.protocol)) {
-      throw new Error(`${JSON.stringify(one)} is no http or https URL`);
+      throw new Error(`entry ${i + 1} of ${all.length} is no http or https URL`);
     }
+    if (!byHref.has(url.href)) byHref.set(url.href, one);
   }
-  return [...new Set(all)];
+  return [...byHref.values()];
+}
+
+/**
+ * What may be shown of a text with URLs: no userinfo, no query. It may well be malformed, so rather too much is left
+ * out: all from the beginning of a URL to its last @, and all from a ? or # to the next URL.
+ */
+function withoutCredentials(text: string): string {
+  return text.replace(/(^|:\/\/)(?:(?!:\/\/).)*@/gs, "$1")
+    .replace(/[?#](?:(?!,\s*https?:\/\/).)*/gis, "");
 }

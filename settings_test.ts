@@ -69,6 +69,7 @@ const cases: Case[] = [
       ["http://a.test/feed", ["http://a.test/feed"]],
       ["http://a.test/1, https://b.test/2,", ["http://a.test/1", "https://b.test/2"]],
       ["http://a.test/1,http://a.test/1", ["http://a.test/1"]],
+      ["http://a.test,http://A.test:80/", ["http://a.test"]],
     ],
     bad: ["a.test/feed", "file:///etc/passwd", "ftp://a.test", "http://", "http://a.test,x"],
   },
@@ -312,6 +313,27 @@ for (const { name, member, usual, good, bad } of cases) {
     });
   }
 }
+
+Deno.test("a bad PROVIDER_URL is refused without showing anybody's credentials", () => {
+  for (
+    const text of [
+      "http://me:hunter2@a.test/feed,x",
+      "http://a.test/feed?key=hunter2,x",
+      "http://a.test/feed?key=hunter2, ftp://b.test",
+      "x,https://me:hunter2@b.test/feed?key=hunter2",
+      "http://me:hunter2@a.test:port/feed?key=hunter2#hunter2",
+      "http://me:/?#hunter2,hunter2@hunter2@a.test/feed",
+      "me:hunter2@a.test/feed",
+    ]
+  ) {
+    const { message } = assertThrows(
+      () => readSettings(["--provider-url", text], nothing),
+      SettingsError,
+    );
+    assertEquals(message.includes("hunter2"), false, message);
+    assertMatch(message, /^--provider-url=".*": entry \d of \d is no http or https URL$/);
+  }
+});
 
 Deno.test("an unknown flag, one without a value and one given twice are refused by name", () => {
   for (

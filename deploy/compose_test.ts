@@ -8,7 +8,7 @@ const [compose] = await documents("compose/compose.yaml");
 const [withLimiter] = await documents("compose/compose.limiter.yaml");
 const services: Record<string, Document> = compose.services;
 const { marquee } = services;
-const { limiter } = withLimiter.services;
+const { limiter, network } = withLimiter.services;
 
 // The package's schema names its draft and itself in a way that no draft has; its references do without.
 const schema = JSON.parse(
@@ -59,15 +59,27 @@ Deno.test("the settings are ones that Marquee takes, and there is time to shut d
 });
 
 Deno.test("no container has a capability but the limiter, which runs as it does in Kubernetes", async () => {
-  for (const { cap_drop, read_only, security_opt } of [marquee, limiter]) {
+  for (const { cap_drop, read_only, security_opt } of [marquee, limiter, network]) {
     assertEquals([cap_drop, read_only, security_opt], [["ALL"], true, ["no-new-privileges:true"]]);
   }
-  assertEquals([marquee.cap_add, limiter.cap_add], [undefined, ["NET_ADMIN"]]);
+  assertEquals([marquee.cap_add, network.cap_add, limiter.cap_add], [
+    undefined,
+    undefined,
+    ["NET_ADMIN"],
+  ]);
   const [deployment] = await documents("kubernetes/base/deployment.yaml");
   const [sidecar] = deployment.spec.template.spec.initContainers;
   assertEquals([limiter.entrypoint, limiter.command], [sidecar.command, sidecar.args]);
-  assertEquals(limiter.network_mode, "service:marquee");
   // One of them refuses connections, never both.
   assertEquals(defaultsOf(marquee.environment).SHED, "app");
   assertEquals(withLimiter.services.marquee.environment, { SHED: "none" });
+});
+
+Deno.test("marquee and the limiter share a network namespace that outlives either's restart", () => {
+  const beside = withLimiter.services.marquee;
+  for (const one of [beside, limiter]) assertEquals(one.network_mode, "service:network");
+  assertEquals(network.entrypoint, ["sleep", "infinity"]);
+  // A service without a network of its own can publish no ports; it is reached where it was without the limiter.
+  assertEquals([beside.ports, network.ports], [[], marquee.ports]);
+  assertEquals(network.networks.default.aliases, ["marquee"]);
 });

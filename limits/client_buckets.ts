@@ -1,4 +1,4 @@
-import { BUCKET_WORDS, fillBucket, returnToken, takeToken } from "./token_bucket.ts";
+import { AWAY_MS, BUCKET_WORDS, fillBucket, returnToken, takeToken } from "./token_bucket.ts";
 
 /** Clients in a set, one of which makes room for a new one. */
 const WAYS = 8;
@@ -67,7 +67,12 @@ export class ClientBuckets {
       const here = Atomics.load(words, place);
       if (here === client) return place;
       const bucket = this.#buckets + place * BUCKET_WORDS;
-      const awayMs = here === NOBODY ? Infinity : (nowMs - Atomics.load(words, bucket + 1)) >>> 0;
+      const elapsedMs = (nowMs - Atomics.load(words, bucket + 1)) | 0;
+      const awayMs = here === NOBODY
+        ? Infinity
+        : elapsedMs < 0 && elapsedMs >= AWAY_MS
+        ? 0
+        : elapsedMs >>> 0;
       if (awayMs > oldestMs) {
         oldest = place;
         oldestMs = awayMs;

@@ -41,6 +41,8 @@ const PROBE_GROWTH_AT_MINIMUM = 0.6;
 const SETTLE_PERIODS = 2;
 /** Share of its worth (throughput in proportion to connections) that a change has to bring or may cost. */
 const WORTH_MIN = 0.25;
+/** Connections must have changed by this share before what came of it is judged: all else is noise, as within a tier. */
+const CHANGE_MIN = 0.02;
 /** Connections must have changed by this factor before their latencies are compared. */
 const COMPARED_CONNECTIONS = 1.5;
 /** The same where throughput is compared too. */
@@ -96,7 +98,9 @@ interface Trial extends Before {
  *
  * **Ceiling.** A limit that was taken back is remembered. The limit closes in on it by halves and stays just below it.
  * After `patience` periods it probes downwards, if that was not in vain since the last change, and then past the ceiling;
- * each time that the ceiling holds it waits twice as long, up to `patienceMax`.
+ * each time that the ceiling holds it waits twice as long, up to `patienceMax`. A probe downwards that connections do not
+ * follow within `patience` periods is given up, since it refuses new ones meanwhile. Where connections changed by less than
+ * a fiftieth, as within one tier of a packet filter, nothing is concluded from throughput.
  *
  * **States**, by latency R in a period with enough answers:
  *
@@ -197,11 +201,14 @@ export class GradientLimit implements Limit {
   /** Judges a change of the period before; `null` when it stands and the next may follow. */
   #judge(trial: Trial, now: Before): LimitDecision | null {
     if (trial.kind === "descent" && now.connections > this.#value * EXCESS) {
-      return this.#stay("waiting", "connections beyond the limit have to close");
+      return this.#settled <= this.#options.patience
+        ? this.#stay("waiting", "connections beyond the limit have to close")
+        : this.#giveUp(trial, now);
     }
     if (trial.kind === "probe" && isLatencyItsOwn(trial, now)) return this.#raiseFloor(trial, now);
-    this.#trial = null;
     const change = now.connections / trial.connections - 1;
+    if (trial.kind === "descent" && change > -CHANGE_MIN) return this.#giveUp(trial, now);
+    this.#trial = null;
     const gain = now.throughput / trial.throughput - 1;
     const came = `connections changed by ${percent(change)}, throughput by ${percent(gain)}, ` +
       `latency from ${ms(trial.latencyNs)} to ${ms(now.latencyNs)}`;
@@ -222,11 +229,11 @@ export class GradientLimit implements Limit {
       return decision;
     }
     const isTooMuch = now.latencyNs > this.#mostNs ||
-      (change > 0 && gain < change * WORTH_MIN);
+      (change > CHANGE_MIN && gain < change * WORTH_MIN);
     this.#isDownNext = true;
     if (!isTooMuch) {
       // Connections that did not come, as within one tier of a packet filter, prove nothing: it grows on until they do.
-      if (trial.kind === "probe" && change > 0) this.#patience = this.#options.patience;
+      if (trial.kind === "probe" && change > CHANGE_MIN) this.#patience = this.#options.patience;
       return null;
     }
     if (trial.kind === "probe") {
@@ -234,6 +241,24 @@ export class GradientLimit implements Limit {
     }
     this.#ceiling = Math.min(this.#value, trial.ceiling ?? this.#value);
     return this.#move(trial.limit, "shrinking", `${came}: back to ${trial.limit}`);
+  }
+
+  /** Ends a descent that connections do not follow. */
+  #giveUp(trial: Trial, now: Before): LimitDecision {
+    this.#trial = null;
+    this.#ceiling = trial.ceiling;
+    this.#isDownNext = false;
+    // Where there is some queue, it would be tried again every time.
+    if (trial.latencyNs > this.#freeNs) {
+      this.#patience = Math.min(this.#options.patienceMax, this.#patience * 2);
+    }
+    return this.#move(
+      trial.limit,
+      "growing",
+      `connections went from ${Math.round(trial.connections)} to ${
+        Math.round(now.connections)
+      }, too little to judge by: back to ${trial.limit}`,
+    );
   }
 
   /** There is a queue, or what looks like one. */

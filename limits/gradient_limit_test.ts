@@ -121,6 +121,38 @@ Deno.test("at the maximum it looks once whether fewer connections do as well", (
   assertEquals(limits.at(-1), 800);
 });
 
+for (const [found, latencyNs] of [["no queue", 60_000], ["some queue", 2_000_000]] as const) {
+  Deno.test(`with ${found}, a probe downwards whose connections never close is given up`, () => {
+    const limit = new GradientLimit({ maximum: 800 });
+    const stays = { ...saturated(800, 0.004), latencyNs };
+    const limits = Array.from({ length: 300 }, () => limit.update(stays).limit);
+    assert(limits.some((one) => one < 800), "it is tried");
+    const below = limits.filter((one) => one < 800).length;
+    assert(below <= 60, `refused for ${below} of 300 periods`);
+    assertEquals(limits.at(-1), 800);
+  });
+}
+
+Deno.test("a growth that lets nobody in, as within a tier, is not blamed for noise", () => {
+  const limit = new GradientLimit({ initial: 400 });
+  const free = { ...saturated(400, 0.004), latencyNs: 60_000 };
+  assertEquals(limit.update(free).limit, 480);
+  limit.update({ ...free, connections: 402, throughput: free.throughput * 0.98 });
+  assert(limit.value > 480, `${limit.value}`);
+});
+
+Deno.test("a probe downwards that nobody left for, as within a tier, proves nothing", () => {
+  const limit = new GradientLimit({ maximum: 800 });
+  const free = { ...saturated(800, 0.004), latencyNs: 60_000 };
+  while (limit.value === 800) limit.update(free);
+  const { limit: after, figures } = limit.update({
+    ...free,
+    connections: 790,
+    throughput: free.throughput * 1.01,
+  });
+  assertEquals([after, figures.ceiling], [800, 800]);
+});
+
 Deno.test("a change whose period cannot be judged is taken back", () => {
   const limit = new GradientLimit({ initial: 400 });
   const free = { ...saturated(400, 0.004), latencyNs: 60_000 };

@@ -5,8 +5,9 @@
  */
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import type { LogLevel } from "@logtape/logtape";
-import { configureLogging, LOG_LEVELS, type LogFormat } from "../telemetry/mod.ts";
+import { configureLogging, type LogFormat, parseLogLevel } from "../telemetry/mod.ts";
 import { chooseTiers, installRules, tierFor } from "./ladder_rules.ts";
+import { parseDuration } from "./duration.ts";
 import { LIMIT_ALGORITHMS } from "./limit_algorithms.ts";
 import { LIMIT_INITIAL, LIMIT_MINIMUM, PERIOD_MS, PERIOD_MS_MAX, PERIOD_MS_MIN } from "./limits.ts";
 import { PacketFilterError } from "./nft.ts";
@@ -20,7 +21,7 @@ const SETTINGS = {
   CONNECTION_LIMIT_MINIMUM: [String(LIMIT_MINIMUM), "the lowest that auto may choose"],
   CONNECTION_LIMIT_MAXIMUM: ["1000", "the highest that auto may choose"],
   LIMIT_ALGORITHM: ["gradient", "how auto chooses: gradient or step"],
-  LIMIT_PERIOD: [`${PERIOD_MS / 1_000}s`, "time between two decisions, in s or ms"],
+  LIMIT_PERIOD: [`${PERIOD_MS / 1_000}s`, "time between two decisions"],
   METRICS_URL: ["http://127.0.0.1:9090/metrics", "where the service has its metrics"],
   LIMITER_METRICS_PORT: ["9091", "port of the limiter's own metrics; 0 picks a free one"],
   LIMITER_METRICS_HOST: ["127.0.0.1", "address of the limiter's own metrics"],
@@ -155,6 +156,14 @@ function readArguments(args: string[]): Asked | null {
     if (found !== undefined) return found;
     throw new UsageError(`${name}: "${text}" is none of ${values.join(", ")}.`);
   };
+  const readAs = <T>(name: SettingName, parse: (text: string) => T): T => {
+    const text = read(name);
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new UsageError(`${name}: "${text}": ${(error as Error).message}.`);
+    }
+  };
   const isAuto = read("CONNECTION_LIMIT", command === "run" ? "auto" : undefined) === "auto";
   const [minimum, maximum] = isAuto
     ? [readNumber("CONNECTION_LIMIT_MINIMUM"), readNumber("CONNECTION_LIMIT_MAXIMUM")]
@@ -171,23 +180,17 @@ function readArguments(args: string[]): Asked | null {
     limit: tierFor(tiers, LIMIT_INITIAL),
     algorithm: isAuto ? readOne("LIMIT_ALGORITHM", LIMIT_ALGORITHMS) : null,
     metricsUrl,
-    periodMs: readPeriod(read("LIMIT_PERIOD")),
+    periodMs: readAs(
+      "LIMIT_PERIOD",
+      (text) => parseDuration(text, PERIOD_MS_MIN, PERIOD_MS_MAX),
+    ),
     hostname: read("LIMITER_METRICS_HOST"),
     metricsPort: readPort("LIMITER_METRICS_PORT", 0),
     logFormat: read("LOG_FORMAT") === ""
       ? Deno.stdout.isTerminal() ? "text" : "json"
       : readOne("LOG_FORMAT", ["text", "json"]),
-    logLevel: readOne("LOG_LEVEL", LOG_LEVELS),
+    logLevel: readAs("LOG_LEVEL", parseLogLevel),
   };
-}
-
-function readPeriod(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(text);
-  const milliseconds = match === null ? NaN : Number(match[1]) * (match[2] === "s" ? 1_000 : 1);
-  if (milliseconds >= PERIOD_MS_MIN && milliseconds <= PERIOD_MS_MAX) return milliseconds;
-  throw new UsageError(
-    `LIMIT_PERIOD: "${text}": give ${PERIOD_MS_MIN}ms to ${PERIOD_MS_MAX / 1_000}s.`,
-  );
 }
 
 function flagOf(name: string): string {

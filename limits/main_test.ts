@@ -31,6 +31,8 @@ Deno.test("settings that cannot be are named, with what could", async () => {
       ["--port=0", "PORT: 0 is no port: 1 to 65535."],
       ["--connection-limit=many", 'CONNECTION_LIMIT: "many" is no whole number.'],
       ["--connection-limit=0", "a connection limit of 0: give a whole number from 1"],
+      ["--limit-period=5", 'LIMIT_PERIOD: "5": give a duration from 10 ms to 3600 s'],
+      ["--log-level=loud", 'LOG_LEVEL: "loud": give debug or info or warning or error.'],
       ["--ports=1", "--ports"],
       ["prnit", "prnit: there is no such command."],
     ]
@@ -38,6 +40,13 @@ Deno.test("settings that cannot be are named, with what could", async () => {
     const { code, stderr } = await limiter(argument, ...argument === "prnit" ? [] : ["print"]);
     assertEquals(code, 2, argument);
     assertStringIncludes(stderr, message);
+  }
+});
+
+Deno.test("durations and log levels are those that the service takes", async () => {
+  for (const argument of ["--limit-period=1m", "--limit-period=0.5h", "--log-level=warn"]) {
+    const { code, stderr } = await limiter(argument, "print");
+    assertEquals([code, stderr], [0, ""], argument);
   }
 });
 
@@ -121,6 +130,62 @@ Deno.test({
       }
       await service.stdout.cancel();
     }
+  },
+});
+
+for (const limit of ["30", "auto"]) {
+  Deno.test({
+    name: `rules that somebody has removed are put back with a connection limit of ${limit}${
+      problem === null ? "" : ` (ignored: ${problem})`
+    }`,
+    ignore: problem !== null,
+    async fn() {
+      await using namespace = await NetworkNamespace.make();
+      // No service answers here.
+      const sidecar = namespace.spawn(
+        Deno.execPath(),
+        args(
+          ["--allow-env", "--allow-net", "--allow-run=nft,/usr/sbin/nft"],
+          ...["run", `--connection-limit=${limit}`, "--log-format=json"],
+        ),
+      );
+      const lines = new Lines(sidecar.stdout);
+      try {
+        await lines.find(/Metrics: http/);
+        const before = await namespace.run("nft", ["list ruleset"]);
+        await namespace.run("nft", ["flush ruleset"]);
+        let after = "";
+        for (let tries = 0; tries < 100 && after !== before; tries++) {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          after = await namespace.run("nft", ["list ruleset"]);
+        }
+        assertEquals(after, before);
+      } finally {
+        sidecar.kill("SIGTERM");
+        await sidecar.status;
+        await lines.close();
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: `a service that cannot start leaves no rules behind${
+    problem === null ? "" : ` (ignored: ${problem})`
+  }`,
+  ignore: problem !== null,
+  async fn() {
+    await using namespace = await NetworkNamespace.make();
+    const service = namespace.spawn(Deno.execPath(), [
+      ...["run", "--no-prompt", "--allow-net", "--allow-env", "--allow-read", "--allow-write"],
+      ...["--allow-sys", "--allow-ffi", "--allow-run=nft,/usr/sbin/nft"],
+      new URL("../main.ts", import.meta.url).pathname,
+      ...["--host=127.0.0.1", "--port=8080", "--admin-port=8080", "--kv-path=:memory:"],
+      "--shed=kernel",
+    ]);
+    await service.stdout.cancel();
+    assertEquals((await service.status).code, 1);
+    assertEquals(await namespace.run("nft", ["list ruleset"]), "");
   },
 });
 

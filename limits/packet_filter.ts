@@ -124,29 +124,30 @@ export class PacketFilter implements AsyncDisposable {
       try {
         await runNft(`limit port ${port} to ${tier}`, [limitRules(this.#ladder, tier)]);
       } catch (error) {
-        if (!(error instanceof PacketFilterError && error.reason === "refused")) throw error;
-        this.#timeoutsProblem = await install(this.#ladder, tier);
-        this.#rejectionsBefore += this.#rejectionsRead;
-        this.#rejectionsRead = 0;
-        this.#onReinstalled(`The rules of port ${port} were gone and are installed again`);
+        await this.#reinstall(tier, error);
       }
       return this.#limit = tier;
     });
   }
 
   /**
-   * Connections refused so far, those of a table that was taken over included; never fewer than before.
+   * Connections refused so far, those of a table that was taken over included; never fewer than before. Where somebody
+   * has removed the rules, they are installed again with the limit in force.
    *
-   * @throws {PacketFilterError} where the counter cannot be read, as when somebody has removed the rules
+   * @throws {PacketFilterError} where the counter cannot be read, or the rules cannot be installed again
    */
   async rejections(): Promise<number> {
     return await this.#inTurn(async () => {
       const { port } = this.#ladder;
-      const listing = await runNft(
-        `count what port ${port} refused`,
-        ["--json", `list counter ${counterName(port)}`],
-      );
-      this.#rejectionsRead = readLadder(port, listing).rejections;
+      try {
+        const listing = await runNft(
+          `count what port ${port} refused`,
+          ["--json", `list counter ${counterName(port)}`],
+        );
+        this.#rejectionsRead = readLadder(port, listing).rejections;
+      } catch (error) {
+        await this.#reinstall(this.#limit, error);
+      }
       return this.#rejectionsBefore + this.#rejectionsRead;
     });
   }
@@ -162,6 +163,17 @@ export class PacketFilter implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Installs rules again that are gone; anything else that an error says is thrown. */
+  async #reinstall(tier: number, error: unknown): Promise<void> {
+    if (!(error instanceof PacketFilterError && error.reason === "refused")) throw error;
+    this.#timeoutsProblem = await install(this.#ladder, tier);
+    this.#rejectionsBefore += this.#rejectionsRead;
+    this.#rejectionsRead = 0;
+    this.#onReinstalled(
+      `The rules of port ${this.#ladder.port} were gone and are installed again`,
+    );
   }
 
   async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {

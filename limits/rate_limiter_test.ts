@@ -58,6 +58,14 @@ Deno.test("clients that stay are not driven out by as many as the table holds", 
   assertLess(again, addresses.length / 50);
 });
 
+Deno.test("a thread whose clock is behind drives out who was away longest, not who came last", () => {
+  const buckets = new ClientBuckets(ClientBuckets.allocate(8), 1);
+  for (let client = 1; client <= 8; client++) buckets.take(client, 992 + client);
+  assertEquals(buckets.take(9, 999), true);
+  assertEquals(buckets.take(8, 1_000), false, "the last one's token is spent");
+  assertEquals(buckets.take(1, 1_000), true, "the first one made room");
+});
+
 Deno.test("a table has a power of two places", () => {
   assertThrows(() => ClientBuckets.allocate(100), RangeError, "100");
 });

@@ -28,6 +28,8 @@ export interface SidecarOptions extends Ladder {
 
 /** Time until a packet filter that could not be used is tried again. */
 const RETRY_MS = 60_000;
+/** Time between two looks whether the rules are still there. */
+const LOOK_MS = 2_000;
 /** How old the connections may be that the scaling metrics tell, in milliseconds. */
 const READING_FRESH_MS = 1_000;
 /** Routes whose durations say how busy the service is: streams and profiles take as long as they are asked to. */
@@ -125,9 +127,10 @@ export async function runSidecar(options: SidecarOptions): Promise<void> {
     periodMs: options.periodMs,
   });
   limiter?.start();
-  await new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  while (!signal.aborted) {
+    // Counting puts rules back that somebody has removed, whether or not the limit moves or the service answers.
+    await filter.rejections().catch((error) => log.warn((error as Error).message));
+    await delay(LOOK_MS, undefined, { signal }).catch(() => {});
+  }
   await limiter?.stop();
 }

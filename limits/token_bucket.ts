@@ -4,8 +4,11 @@ export const BUCKET_WORDS = 2;
 const TOKENS = 0, REFILLED = 1;
 /** Tokens are counted in thousandths: a rate of one a second is one thousandth a millisecond. */
 const TOKEN = 1_000;
-/** A clock of 32 bits comes round after 24 days: who was away for so long has a full bucket. */
-const AWAY_MS = -60_000;
+/**
+ * A clock of 32 bits comes round after 24 days: who was away for so long has a full bucket. A time that lies less than
+ * this ahead is another thread's, whose clock differs.
+ */
+export const AWAY_MS = -60_000;
 
 /** Makes a bucket full, where there was none. */
 export function fillBucket(words: Int32Array, at: number, rate: number, nowMs: number): void {

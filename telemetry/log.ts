@@ -15,6 +15,17 @@ export type LogFormat = "text" | "json";
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warning", "error"];
 
 /**
+ * Reads a level as LOG_LEVEL has it; `warn` is `warning`.
+ *
+ * @throws {Error} If it is none; the message says what to give
+ */
+export function parseLogLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((one) => one === (text === "warn" ? "warning" : text));
+  if (level === undefined) throw new Error(`give ${LOG_LEVELS.join(" or ")}`);
+  return level;
+}
+
+/**
  * Sets up logging for the process, once, at its start. Lines go to standard output and error; LogTape does the work.
  *
  * @param options `format` text for people, json for machines (a JSON object a line); lines below `level` are dropped

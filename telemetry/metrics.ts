@@ -17,7 +17,7 @@ export interface CatalogueReading {
   events: number;
   version: number;
   bytes: number;
-  /** Seconds since a provider's feed was last read; `null` when none ever was. */
+  /** Seconds since the feed that was read longest ago was last read; `null` when none ever was. */
   ageSeconds: number | null;
 }
 
@@ -83,8 +83,8 @@ export class Metrics {
     );
     this.#gauge(
       "event_loop_lag_seconds",
-      "Longest delay of a timer since the last scrape.",
-      () => this.eventLoopLag.take(),
+      "Longest delay of a timer in the last 30 seconds.",
+      () => this.eventLoopLag.longest(),
     );
     this.#gauge(
       "catalogue_events",
@@ -103,7 +103,7 @@ export class Metrics {
     );
     this.#gauge(
       "catalogue_age_seconds",
-      "Time since a provider's feed was last read.",
+      "Time since the feed that was read longest ago was last read.",
       () => readCatalogue().ageSeconds,
     );
     this.polls = new Counter({

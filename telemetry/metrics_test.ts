@@ -12,6 +12,7 @@ import {
   HttpMetrics,
   Metrics,
   type MetricSources,
+  RecentMaximum,
   type ScalingMetrics,
 } from "./mod.ts";
 
@@ -260,11 +261,23 @@ Deno.test("every status has a place: its own, or that of its class", () => {
 Deno.test("the lag of the event loop is what a blocked thread lost", async () => {
   const metrics = new Metrics(["/"], sources);
   const lag = async () => valueOf(await scrape(metrics), "event_loop_lag_seconds")!;
-  await lag();
   const blockedUntil = performance.now() + 300;
   while (performance.now() < blockedUntil);
   assertGreaterOrEqual(await lag(), 0.15);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  assertGreaterOrEqual(await lag(), 0.15, "another that scrapes sees it too");
   metrics.stop();
+});
+
+Deno.test("the greatest value is kept for half a minute, and no longer", () => {
+  const maximum = new RecentMaximum();
+  assertEquals(maximum.read(0), 0);
+  maximum.add(0.8, 1_900);
+  for (let at = 2_000; at <= 40_000; at += 100) {
+    maximum.add(0.1, at);
+    assertEquals(maximum.read(at), at < 31_000 ? 0.8 : 0.1, `at ${at} ms`);
+  }
+  assertEquals(maximum.read(100_000), 0, "after a pause");
 });
 
 Deno.test("the rate is what was answered over the time it took, and begins at zero", async () => {

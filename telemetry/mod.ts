@@ -11,5 +11,6 @@ export * from "./lazy_metric.ts";
 export * from "./line_budget.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
+export * from "./oldest_age.ts";
 export * from "./rate.ts";
 export * from "./scaling_metrics.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseAllDocuments } from "npm:yaml@2.9.1";
+import { parseAllDocuments, type YAMLMap, type YAMLSeq } from "npm:yaml@2.9.1";
 
 /** deploy/. */
 export const FOLDER = new URL("..", import.meta.url);
@@ -21,6 +21,13 @@ export async function documents(path: string): Promise<Document[]> {
   return parseDocuments(await Deno.readTextFile(new URL(path, FOLDER)), path);
 }
 
+/** What Compose has in place of a list that an earlier file gave. */
+const RESET = {
+  tag: "!reset",
+  collection: "seq",
+  resolve: (value: YAMLSeq | YAMLMap) => value,
+} as const;
+
 /**
  * The documents of a text.
  *
@@ -28,7 +35,7 @@ export async function documents(path: string): Promise<Document[]> {
  * @throws {Error} If it is not well-formed, or says a key twice
  */
 export function parseDocuments(text: string, name = "YAML"): Document[] {
-  return parseAllDocuments(text).map((document) => {
+  return parseAllDocuments(text, { customTags: [RESET] }).map((document) => {
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw new Error(`${name}: ${problem.message}`);
     return document.toJS();
