@@ -765,12 +765,23 @@ export class ConnectionCore implements DriverEvents {
       this.#takeBody(connection, exchange, bytes.subarray(from, end));
       exchange.isBodyDone = exchange.remaining === 0;
     } else {
+      let error: ChunkedError | null = null;
+      let start = from, length = 0;
       try {
         end = exchange.chunks.decode(bytes, from, to, (part) => {
-          this.#takeBody(connection, exchange, part);
+          // Chunks are moved together over the framing that was read: the main thread is told once, however many come.
+          if (length === 0) start = part.byteOffset - bytes.byteOffset;
+          else bytes.set(part, start + length);
+          length += part.length;
         });
-      } catch (error) {
-        if (!(error instanceof ChunkedError)) throw error;
+      } catch (thrown) {
+        if (!(thrown instanceof ChunkedError)) throw thrown;
+        error = thrown;
+      }
+      if (length > 0) {
+        this.#takeBody(connection, exchange, bytes.subarray(start, start + length));
+      }
+      if (error !== null) {
         this.#failBody(connection, error.status, "bad_request", error.message);
         return to;
       }

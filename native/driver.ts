@@ -54,7 +54,7 @@ export interface DriverEvents {
   connectionsAllowed(): number;
   /** A connection was accepted. */
   opened(connection: number): void;
-  /** Bytes came; they are the driver's again after the call. */
+  /** Bytes came; they are the driver's again after the call, which may write over them. */
   received(connection: number, bytes: Uint8Array, from: number, to: number): void;
   /**
    * Nothing more will come.

@@ -97,6 +97,38 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
     },
   });
 
+  Deno.test({
+    name: `${transport}: a body of very many chunks comes to its handler in few pieces`,
+    ignore,
+    async fn() {
+      const chunks = 20_000;
+      const listener = await serve(options, async (request) => {
+        let pieces = 0, text = "";
+        for await (const piece of request.body!.pipeThrough(new TextDecoderStream())) {
+          pieces++;
+          text += piece;
+        }
+        return Response.json({ pieces, text });
+      });
+      await using client = await RawClient.open(listener.addr.port, 5_000);
+      let body = "", text = "";
+      for (let i = 0; i < chunks; i++) {
+        const character = String.fromCharCode(97 + i % 26);
+        body += `1\r\n${character}\r\n`;
+        text += character;
+      }
+      await client.write(new TextEncoder().encode(
+        `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body}0\r\n\r\n`,
+      ));
+      const answer = await client.answer("POST");
+      const received = JSON.parse(new TextDecoder().decode(answer.body));
+      assertEquals(received.text, text);
+      assert(received.pieces < chunks / 20, `${received.pieces} pieces`);
+      await client[Symbol.asyncDispose]();
+      await listener.shutdown();
+    },
+  });
+
   const brokenBodies = [
     { what: "100 Continue", path: "/read", interim: [100], status: 400, bytes: 0 },
     { what: "an answer", path: "/unread", interim: [], status: 200, bytes: 8_000_000 },
