@@ -41,6 +41,8 @@ const LAST_CHUNK = encoder.encode("0\r\n\r\n");
 const NO_BYTES = new Uint8Array(0);
 /** Fields of an answer that are the connection's, not the handler's. */
 const OWN_FIELDS = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade"]);
+/** A length that a number holds exactly. */
+const CONTENT_LENGTH = /^\d{1,15}$/;
 /** Methods that the constructor of Request refuses, and those that it writes in upper case. */
 const ODD_METHODS = /^(connect|trace|track|delete|get|head|options|post|put)$/i;
 
@@ -108,6 +110,11 @@ export class ServerExchange {
       if (!(response instanceof Response)) throw new TypeError("the handler gave no Response");
       if (response.bodyUsed || response.body?.locked) {
         throw new TypeError("the body of the Response was used already");
+      }
+      const length = response.headers.get("content-length");
+      if (length !== null && !CONTENT_LENGTH.test(length)) {
+        await response.body?.cancel();
+        throw new TypeError(`the Content-Length ${JSON.stringify(length)} is no length`);
       }
     } catch (error) {
       if (!this.#isGone) this.#link.onError(error);
@@ -214,8 +221,10 @@ export class ServerExchange {
     const given = response.headers.get("content-length");
     if (body === null || (isBodyless && (method !== "HEAD" || given !== null))) {
       await body?.cancel();
-      const hasLength = status !== 204 && status !== 304 && status >= 200 && method !== "HEAD";
-      await this.#sendLast(this.#head(response, hasLength ? given ?? "0" : given, false), response);
+      // RFC 9110 section 8.6: HEAD and 304 say how long the answer would be, any other how long it is.
+      const length = method === "HEAD" || status === 304 ? given : "0";
+      const hasLength = status !== 204 && status >= 200;
+      await this.#sendLast(this.#head(response, hasLength ? length : null, false), response);
       return;
     }
     const reader = body.getReader();
