@@ -703,6 +703,7 @@ export class ConnectionCore implements DriverEvents {
         fields: parser.fieldList(),
         minorVersion: parser.minorVersion,
         hasBody,
+        contentLength: isChunked ? 0 : Math.max(0, contentLength),
         expectsContinue: isExpecting,
         keepsAlive: parser.keepsAlive && !this.#isDraining,
         peer: { hostname: "", port: 0 },

@@ -177,6 +177,58 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
     },
   });
 
+  const unreadBodies = [
+    { what: "that is waited for", fields: "Content-Length: 5\r\nExpect: 100-continue", sent: "" },
+    { what: "that is long", fields: "Content-Length: 1000000", sent: "hello" },
+    { what: "that is short", fields: "Content-Length: 5", sent: "hello", isKept: true },
+    {
+      what: "that comes unasked",
+      fields: "Content-Length: 5\r\nExpect: 100-continue",
+      sent: "hello",
+      isKept: true,
+    },
+  ];
+  for (const { what, fields, sent, isKept = false } of unreadBodies) {
+    for (const isStream of [false, true]) {
+      const answered = isStream ? "a stream" : "an answer";
+      Deno.test({
+        name: `${transport}: ${answered} without reading a body ${what} says ${
+          isKept ? "nothing of an" : "that it is the"
+        } end`,
+        ignore,
+        async fn() {
+          const listener = await serve(options, async () => {
+            // The body that comes at once is there.
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            if (!isStream) return new Response("answered");
+            const pieces = ["answ", "ered"].map((text) => new TextEncoder().encode(text));
+            return new Response(
+              new ReadableStream({
+                async pull(controller) {
+                  await new Promise((resolve) => setTimeout(resolve, 20));
+                  const piece = pieces.shift();
+                  if (piece === undefined) controller.close();
+                  else controller.enqueue(piece);
+                },
+              }),
+            );
+          });
+          await using client = await RawClient.open(listener.addr.port, 5_000);
+          const head = `POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`;
+          for (let n = 0; n < (isKept ? 2 : 1); n++) {
+            await client.write(new TextEncoder().encode(head + sent));
+            const answer = await client.answer("POST");
+            assertEquals(new TextDecoder().decode(answer.body), "answered");
+            assertEquals(fieldValues(answer, "connection"), isKept ? [] : ["close"]);
+          }
+          if (!isKept) assertEquals(await client.ending(), "closed");
+          await client[Symbol.asyncDispose]();
+          await listener.shutdown();
+        },
+      });
+    }
+  }
+
   const brokenBodies = [
     { what: "100 Continue", path: "/read", interim: [100], status: 400, bytes: 0 },
     { what: "an answer", path: "/unread", interim: [], status: 200, bytes: 8_000_000 },
