@@ -8,6 +8,7 @@ import {
   CONNECTIONS_SLACK,
   FILES_RESERVED,
   HEARTBEAT_MS_MAX,
+  THREAD_SETTLED_MS,
 } from "./limits.ts";
 import type { ThreadStart, ThreadStarted } from "./listener_thread.ts";
 import { transportProblem } from "./probe.ts";
@@ -162,7 +163,9 @@ interface Thread {
   statistics: SharedArrayBuffer | null;
   ticks: number;
   lastTick: number;
-  /** Starts in a row that were to replace a thread. */
+  /** When it began to serve. */
+  started: number;
+  /** Starts in a row that were to replace a thread that had not settled. */
   restarts: number;
   isDone: boolean;
 }
@@ -232,6 +235,7 @@ class ThreadedListener implements Listener {
             statistics: null,
             ticks: 0,
             lastTick: 0,
+            started: 0,
             restarts: 0,
             isDone: true,
           } as unknown as Thread,
@@ -326,6 +330,7 @@ class ThreadedListener implements Listener {
       for (const message of data) {
         if (message.kind === "started") {
           thread.statistics = message.statistics;
+          thread.started = performance.now();
           this.#layout = message.layout;
           resolve();
           this.#options.onThread?.(index);
@@ -494,17 +499,19 @@ class ThreadedListener implements Listener {
     thread.exchanges.clear();
     this.#report(new Error(`listener thread ${index} died and is replaced: ${reason}`));
     this.#threadsReplaced++;
+    // What it dies of may meet every thread as soon as it serves.
+    if (performance.now() - thread.started >= THREAD_SETTLED_MS) thread.restarts = 0;
     if (this.#isStopping) this.#finishWhenDone();
     else this.#restart(index);
   }
 
-  /** Starts a thread in the place of one that died; one that does not start is tried again, with growing pauses. */
+  /** Starts a thread in the place of one that died, with growing pauses while none settles. */
   #restart(index: number): void {
     const thread = this.#threads[index];
     const pauseMs = Math.min(RESTART_PAUSE_MS * 2 ** thread.restarts++, RESTART_PAUSE_MS_MAX);
     setTimeout(() => {
       if (this.#isStopping) return;
-      this.#startThread(index).then(() => thread.restarts = 0, (error) => this.#report(error));
+      this.#startThread(index).catch((error) => this.#report(error));
     }, pauseMs);
   }
 

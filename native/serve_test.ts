@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { serve } from "./serve.ts";
+import { type Listener, serve } from "./serve.ts";
 import { fieldValues, RawClient } from "./testing/raw_client.ts";
 import { NATIVE_TRANSPORTS } from "./testing/tested_listener.ts";
 
@@ -359,6 +359,33 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
       assertEquals(await response.text(), "answered");
       assert(errors.some((message) => message.includes("died and is replaced")), errors.join());
       await listener.shutdown();
+    },
+  });
+
+  Deno.test({
+    name: `${transport}: threads that die as soon as they serve are replaced ever more slowly`,
+    ignore,
+    async fn() {
+      const deaths: number[] = [];
+      const enough = Promise.withResolvers<void>();
+      let listener: Listener | null = null;
+      listener = await serve({
+        ...options,
+        module,
+        data: { failures: new SharedArrayBuffer(4) },
+        onError({ message }) {
+          if (message.includes("died and is replaced")) deaths.push(performance.now());
+          if (deaths.length === 5) enough.resolve();
+        },
+        onThread: (thread) => void listener?.postTo(thread, "poison"),
+      }, () => new Response());
+      listener.postTo(0, "poison");
+      await enough.promise;
+      // 100 ms, twice that, and so on.
+      const pauseMs = deaths[4] - deaths[3];
+      assert(pauseMs >= 750, `${pauseMs} ms`);
+      listener.abort();
+      await listener.finished;
     },
   });
 
