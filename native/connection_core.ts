@@ -275,7 +275,7 @@ export class ConnectionCore implements DriverEvents {
   /** Waits for what happens next, and handles it. */
   turn(): void {
     // The kernel would go on with sends of memory that is the main thread's again.
-    this.#endIfAbandoned();
+    this.endIfAbandoned();
     this.#driver.turn();
     if (this.#statistics.hasAnswered) {
       this.#clock.read();
@@ -355,7 +355,7 @@ export class ConnectionCore implements DriverEvents {
   // What the driver tells.
 
   begun(): void {
-    this.#endIfAbandoned();
+    this.endIfAbandoned();
     this.#clock.read();
     const before = this.#turnStart;
     this.#now = this.#turnStart = this.#clock.milliseconds[0];
@@ -366,14 +366,18 @@ export class ConnectionCore implements DriverEvents {
     this.#tick();
   }
 
-  /** Who hung for long may have been replaced meanwhile: memory and counters that it shares are others' then. */
-  #endIfAbandoned(): void {
+  /**
+   * Who hung for long may have been replaced meanwhile: memory and counters that it shares are others' then.
+   *
+   * @throws {Error} If so; the thread ends by it
+   */
+  endIfAbandoned(): void {
     if (Atomics.load(this.#options.abandoned, 0) === 0) return;
     throw new Error("the thread was given up while it hung");
   }
 
   opened(connection: number): void {
-    this.#endIfAbandoned();
+    this.endIfAbandoned();
     if (connection >= this.#highest) this.#highest = connection + 1;
     if (!this.#options.connections.enter()) {
       this.#states[connection] = SHEDDING;
@@ -453,7 +457,7 @@ export class ConnectionCore implements DriverEvents {
   }
 
   closed(connection: number): void {
-    this.#endIfAbandoned();
+    this.endIfAbandoned();
     this.#states[connection] = FREE;
     if ((this.#flags[connection] & SHED) !== 0) {
       this.#options.connections.leave(0, 1);
@@ -939,7 +943,7 @@ export class ConnectionCore implements DriverEvents {
 
   /** Sends what is left of a slot; a driver that sends at once may have sent it when this returns. */
   #push(connection: number, slot: number): void {
-    if (this.#states[connection] === HANDLING) this.#endIfAbandoned();
+    this.endIfAbandoned();
     for (;;) {
       const result = this.#driver.send(
         connection,

@@ -164,7 +164,10 @@ function run(
   };
   let isEnding = false;
   const obey = (): void => {
-    while (commands.pop(command)) {
+    for (;;) {
+      // The command before may have hung; what the next one names is held no more then.
+      core.endIfAbandoned();
+      if (!commands.pop(command)) return;
       const { kind, connection, number, address, byteLength, flags } = command;
       switch (kind) {
         case CommandKind.DRAIN:
