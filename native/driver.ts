@@ -83,6 +83,8 @@ export interface DriverOptions {
   /** An eventfd that wakes the thread; not the driver's to close. */
   waker: number;
   connectionsMax: number;
+  /** Threads that accept, each for itself, what {@linkcode DriverEvents.connectionsAllowed} says; 1 if left out. */
+  threads?: number;
   /** Milliseconds that a turn waits at the longest. */
   tickMs: number;
   events: DriverEvents;

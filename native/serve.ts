@@ -349,6 +349,7 @@ class ThreadedListener implements Listener {
       transport: this.transport,
       listener: thread.socket.descriptor,
       waker: thread.waker,
+      threads: this.#threads.length,
       connectionsMax: this.connectionsMax,
       connectionsPerThread: this.#connectionsPerThread,
       connections: this.#connections,
