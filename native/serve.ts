@@ -13,7 +13,7 @@ import {
 import type { ThreadStart, ThreadStarted } from "./listener_thread.ts";
 import { transportProblem } from "./probe.ts";
 import { type ServeHandler, ServerExchange } from "./server_exchange.ts";
-import { type ListeningSocket, openListeningSockets } from "./sockets.ts";
+import { type ListeningSocket, openListeningSocket, openListeningSockets } from "./sockets.ts";
 import {
   type ListenerStatistics,
   type StatisticsLayout,
@@ -151,7 +151,7 @@ function connectionsPerThread(transport: "uring" | "epoll", connectionsMax: numb
 /** One listener thread, seen from the main thread. */
 interface Thread {
   worker: Worker;
-  readonly socket: ListeningSocket;
+  socket: ListeningSocket;
   readonly waker: number;
   commands: CommandRing;
   abandoned: Int32Array;
@@ -183,6 +183,8 @@ class ThreadedListener implements Listener {
   /** Connections of all threads. */
   readonly #connections = ConnectionCount.allocate();
   readonly #finish: () => void;
+  /** Sockets of threads that hang, which may still name them: one for each hang. */
+  readonly #leftSockets: ListeningSocket[] = [];
   /** Statistics of threads that died, so that no counter goes back. */
   readonly #past: SharedArrayBuffer[] = [];
   #layout: StatisticsLayout = { routes: [], durationBounds: [] };
@@ -471,9 +473,25 @@ class ThreadedListener implements Listener {
         thread.ticks = ticks;
         thread.lastTick = now;
       } else if (now - thread.lastTick > HEARTBEAT_MS_MAX) {
+        if (this.transport === "uring" && !this.#isStopping) this.#replaceSocket(thread);
         this.#died(index, thread.worker, `it has not moved for ${HEARTBEAT_MS_MAX} ms`);
       }
     });
+  }
+
+  /**
+   * The ring of a thread that hangs waits on its socket, and the kernel wakes one waiter only: the replacement would not
+   * hear of new connections. Those that wait in the backlog are reset.
+   */
+  #replaceSocket(thread: Thread): void {
+    try {
+      const { socket } = thread;
+      thread.socket = openListeningSocket(this.addr.hostname, this.addr.port);
+      this.#leftSockets.push(socket);
+      libc().shutdown(socket.descriptor, SOCKET.SHUT_RDWR);
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   #died(index: number, worker: Worker, reason: string): void {
@@ -531,6 +549,7 @@ class ThreadedListener implements Listener {
       libc().close(socket.descriptor);
       libc().close(waker);
     }
+    for (const { descriptor } of this.#leftSockets) libc().close(descriptor);
     this.#finish();
   }
 

@@ -422,3 +422,48 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
     },
   });
 }
+
+Deno.test({
+  name: "a thread that hangs is replaced by one that new connections get to",
+  ignore: NATIVE_TRANSPORTS.every(({ problem }) => problem !== null),
+  async fn() {
+    // At once, since it takes a while to notice.
+    const working = NATIVE_TRANSPORTS.filter(({ problem }) => problem === null);
+    await Promise.all(working.map(({ transport }) => replacesHanging(transport)));
+  },
+});
+
+async function replacesHanging(transport: "uring" | "epoll"): Promise<void> {
+  const data = { failures: new SharedArrayBuffer(4), gate: new SharedArrayBuffer(4) };
+  const gate = new Int32Array(data.gate);
+  const replaced = Promise.withResolvers<void>();
+  let starts = 0;
+  const listener = await serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    transport,
+    module,
+    data,
+    onThread: () => ++starts === 2 && replaced.resolve(),
+  }, () => new Response("answered"));
+  const { port } = listener.addr;
+  const answers = async () => {
+    for (let n = 0; n < 5; n++) {
+      await using client = await RawClient.open(port, 5_000);
+      await client.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+      assertEquals((await client.answer()).status, 200);
+    }
+  };
+  await using hanging = await RawClient.open(port, 5_000);
+  await hanging.write(new TextEncoder().encode("GET /held HTTP/1.1\r\nHost: a\r\n\r\n"));
+  await replaced.promise;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await answers();
+  // The thread goes on, and ends.
+  Atomics.store(gate, 0, 0);
+  Atomics.notify(gate, 0);
+  assertEquals(hanging.hasBytes, false);
+  await answers();
+  await hanging[Symbol.asyncDispose]();
+  await listener.shutdown();
+}

@@ -8,7 +8,7 @@ import { HeadTemplate, listenerThread, mapMemory } from "../mod.ts";
 
 const PIECE_BYTES = 20;
 /** The longest that a thread is held up, in milliseconds. */
-const HOLD_MS_MAX = 5_000;
+const HOLD_MS_MAX = 60_000;
 
 listenerThread(({ data }) => {
   // How often starts fail from now on, counted down.
