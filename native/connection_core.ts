@@ -275,7 +275,7 @@ export class ConnectionCore implements DriverEvents {
   /** Waits for what happens next, and handles it. */
   turn(): void {
     // The kernel would go on with sends of memory that is the main thread's again.
-    this.#endIfAbandoned();
+    this.endIfAbandoned();
     this.#driver.turn();
     if (this.#statistics.hasAnswered) {
       this.#clock.read();
@@ -355,7 +355,7 @@ export class ConnectionCore implements DriverEvents {
   // What the driver tells.
 
   begun(): void {
-    this.#endIfAbandoned();
+    this.endIfAbandoned();
     this.#clock.read();
     const before = this.#turnStart;
     this.#now = this.#turnStart = this.#clock.milliseconds[0];
@@ -366,14 +366,18 @@ export class ConnectionCore implements DriverEvents {
     this.#tick();
   }
 
-  /** Who hung for long may have been replaced meanwhile: memory and counters that it shares are others' then. */
-  #endIfAbandoned(): void {
+  /**
+   * Who hung for long may have been replaced meanwhile: memory and counters that it shares are others' then.
+   *
+   * @throws {Error} If so; the thread ends by it
+   */
+  endIfAbandoned(): void {
     if (Atomics.load(this.#options.abandoned, 0) === 0) return;
     throw new Error("the thread was given up while it hung");
   }
 
   opened(connection: number): void {
-    this.#endIfAbandoned();
+    this.endIfAbandoned();
     if (connection >= this.#highest) this.#highest = connection + 1;
     if (!this.#options.connections.enter()) {
       this.#states[connection] = SHEDDING;
@@ -453,7 +457,7 @@ export class ConnectionCore implements DriverEvents {
   }
 
   closed(connection: number): void {
-    this.#endIfAbandoned();
+    this.endIfAbandoned();
     this.#states[connection] = FREE;
     if ((this.#flags[connection] & SHED) !== 0) {
       this.#options.connections.leave(0, 1);
@@ -703,6 +707,7 @@ export class ConnectionCore implements DriverEvents {
         fields: parser.fieldList(),
         minorVersion: parser.minorVersion,
         hasBody,
+        contentLength: isChunked ? 0 : Math.max(0, contentLength),
         expectsContinue: isExpecting,
         keepsAlive: parser.keepsAlive && !this.#isDraining,
         peer: { hostname: "", port: 0 },
@@ -765,12 +770,23 @@ export class ConnectionCore implements DriverEvents {
       this.#takeBody(connection, exchange, bytes.subarray(from, end));
       exchange.isBodyDone = exchange.remaining === 0;
     } else {
+      let error: ChunkedError | null = null;
+      let start = from, length = 0;
       try {
         end = exchange.chunks.decode(bytes, from, to, (part) => {
-          this.#takeBody(connection, exchange, part);
+          // Chunks are moved together over the framing that was read: the main thread is told once, however many come.
+          if (length === 0) start = part.byteOffset - bytes.byteOffset;
+          else bytes.set(part, start + length);
+          length += part.length;
         });
-      } catch (error) {
-        if (!(error instanceof ChunkedError)) throw error;
+      } catch (thrown) {
+        if (!(thrown instanceof ChunkedError)) throw thrown;
+        error = thrown;
+      }
+      if (length > 0) {
+        this.#takeBody(connection, exchange, bytes.subarray(start, start + length));
+      }
+      if (error !== null) {
         this.#failBody(connection, error.status, "bad_request", error.message);
         return to;
       }
@@ -927,7 +943,7 @@ export class ConnectionCore implements DriverEvents {
 
   /** Sends what is left of a slot; a driver that sends at once may have sent it when this returns. */
   #push(connection: number, slot: number): void {
-    if (this.#states[connection] === HANDLING) this.#endIfAbandoned();
+    this.endIfAbandoned();
     for (;;) {
       const result = this.#driver.send(
         connection,

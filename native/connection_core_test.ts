@@ -4,6 +4,7 @@ import { ConnectionCore } from "./connection_core.ts";
 import type { Driver, DriverEvents } from "./driver.ts";
 import { EpollDriver } from "./epoll_driver.ts";
 import { type ExchangeRequest, SEND_LAST, type ThreadMessage } from "./exchange.ts";
+import { HeadTemplate } from "./fast_route.ts";
 import { EVENTS } from "./kernel_layout.ts";
 import { check, libc } from "./libc.ts";
 import { TICK_MS } from "./limits.ts";
@@ -28,9 +29,11 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
       const [{ descriptor: listener, port }] = openListeningSockets("127.0.0.1", 0, 1);
       const waker = check(libc().eventfd(0, EVENTS.EFD_CLOEXEC | EVENTS.EFD_NONBLOCK), "eventfd");
       const abandoned = new Int32Array(new SharedArrayBuffer(4));
-      const layout = { routes: [], durationBounds: [] };
+      const layout = { routes: [{ path: "/hangs", method: "GET" as const }], durationBounds: [] };
       const statistics = new ThreadStatistics(ThreadStatistics.allocate(layout), layout);
       const requests: ExchangeRequest[] = [];
+      const answer = new Uint8Array(new ArrayBuffer(ANSWER_BYTES)).fill(BEFORE);
+      const address = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(answer)));
       let driver: Driver | undefined;
       const core = new ConnectionCore({
         connectionsMax: 10,
@@ -42,7 +45,17 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
         idleTimeoutMs: 60_000,
         bodyTimeoutMs: 60_000,
         writeTimeoutMs: 60_000,
-        routes: [],
+        routes: [{
+          path: "/hangs",
+          answer(_request, fast) {
+            // As the main thread does after a while.
+            Atomics.store(abandoned, 0, 1);
+            fast.begin(new HeadTemplate(200, "OK", {}));
+            fast.endHead(1_000);
+            fast.addMemory(address, 1_000);
+            return true;
+          },
+        }],
         statistics,
         tell: (message: ThreadMessage) => {
           if (message.kind === "request") requests.push(message);
@@ -62,8 +75,6 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
       turnUntil(() => requests.length === 2);
 
       // An answer whose client does not read: the kernel has some of it, and waits for room for the rest.
-      const answer = new Uint8Array(new ArrayBuffer(ANSWER_BYTES)).fill(BEFORE);
-      const address = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(answer)));
       core.sendFor(requests[0].connection, address, ANSWER_BYTES, SEND_LAST);
       let sent = -1;
       turnUntil(() => {
@@ -72,7 +83,8 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
         return isStuck;
       });
 
-      Atomics.store(abandoned, 0, 1);
+      const hanging = await ask(port, "/hangs");
+      assertThrows(() => turnUntil(() => false), Error, "given up");
       answer.fill(AFTER);
       const received = [await read(slow, sent)];
       assertThrows(() => core.turn(), Error, "given up");
@@ -85,18 +97,19 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
       libc().close(listener);
       libc().close(waker);
       // A ring lives on until its thread ends, and with it what it has open: nothing tells of an end.
-      setTimeout(() => [slow, late].forEach((client) => client.close()), QUIET_MS);
+      setTimeout(() => [slow, late, hanging].forEach((client) => client.close()), QUIET_MS);
       received.push(await read(slow, ANSWER_BYTES - sent), await read(late, 1_000));
       assertEquals(received.map((bytes) => bytes.includes(AFTER)), [false, false, false]);
       assertEquals(received[0].length, sent);
+      assertEquals((await read(hanging, 1)).length, 0);
     },
   });
 }
 
 /** A client that has asked for something. */
-async function ask(port: number): Promise<Deno.TcpConn> {
+async function ask(port: number, path = "/"): Promise<Deno.TcpConn> {
   const client = await Deno.connect({ hostname: "127.0.0.1", port });
-  await client.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+  await client.write(new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`));
   return client;
 }
 

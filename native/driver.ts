@@ -54,7 +54,7 @@ export interface DriverEvents {
   connectionsAllowed(): number;
   /** A connection was accepted. */
   opened(connection: number): void;
-  /** Bytes came; they are the driver's again after the call. */
+  /** Bytes came; they are the driver's again after the call, which may write over them. */
   received(connection: number, bytes: Uint8Array, from: number, to: number): void;
   /**
    * Nothing more will come.
@@ -83,6 +83,8 @@ export interface DriverOptions {
   /** An eventfd that wakes the thread; not the driver's to close. */
   waker: number;
   connectionsMax: number;
+  /** Threads that accept, each for itself, what {@linkcode DriverEvents.connectionsAllowed} says; 1 if left out. */
+  threads?: number;
   /** Milliseconds that a turn waits at the longest. */
   tickMs: number;
   events: DriverEvents;

@@ -44,6 +44,8 @@ export interface ExchangeRequest {
   fields: [name: string, value: string][];
   minorVersion: number;
   hasBody: boolean;
+  /** Bytes of the body; 0 where only its end will tell. */
+  contentLength: number;
   expectsContinue: boolean;
   keepsAlive: boolean;
   /** Who asks; an empty name where the kernel does not tell. */

@@ -68,13 +68,18 @@ export const TICK_MS = 250;
 export const COMMANDS_MAX = 8_192;
 /** Milliseconds without a tick after which a listener thread counts as dead and is replaced. */
 export const HEARTBEAT_MS_MAX = 15_000;
+/** Milliseconds that a listener thread must have run for its death to be none of a row; else the next pause is longer. */
+export const THREAD_SETTLED_MS = 30_000;
 /** Connections of one thread. The number has 24 bits where it travels through the kernel. */
 export const CONNECTIONS_MAX = 1_000_000;
 /** Registered files beyond the connections that are let in: for operations of one thread that all succeed. */
 export const CONNECTIONS_SLACK = 64;
 /** Connections in the backlog of one listening socket; the kernel makes others try again. */
 export const BACKLOG = 4_096;
-/** Connections that may still come, below which they are accepted one by one: twice as many as one backlog holds. */
+/**
+ * Connections that may still come for each listener thread, below which they are accepted one by one: twice as many as
+ * one backlog holds, since each thread may just be taking all of its own.
+ */
 export const ACCEPT_SINGLY_BELOW = 8_192;
 /** Accept operations that wait at a time, where each accepts one. */
 export const ACCEPTS_MAX = 32;
@@ -88,6 +93,7 @@ relation(Number.isInteger(Math.log2(RECEIVE_BUFFERS)), "a buffer ring has a powe
 relation(RECEIVE_BUFFERS <= 32_768, "a buffer's number has 15 bits");
 relation(64 + SLOT_VECTORS * 16 + 4_096 <= SLOT_BYTES, "a slot has room for the heads of answers");
 relation(CONNECTIONS_MAX + CONNECTIONS_SLACK < 2 ** 24, "a connection's number has 24 bits");
+relation(THREAD_SETTLED_MS > HEARTBEAT_MS_MAX, "a thread that hangs at once has not settled");
 relation(ACCEPTS_MAX <= CONNECTIONS_SLACK, "each accept operation needs a file");
 relation(ACCEPT_SINGLY_BELOW >= 2 * BACKLOG, "a burst must not be larger than what is left");
 relation(FAST_BODY_BYTES_MAX < INPUT_WAITING_BYTES_MAX, "a fast route's body must be able to wait");

@@ -14,6 +14,8 @@ export interface ThreadStart extends Timeouts {
   transport: "uring" | "epoll";
   listener: number;
   waker: number;
+  /** How many threads there are. */
+  threads: number;
   /** Of all threads together. */
   connectionsMax: number;
   /** Of this thread. */
@@ -145,6 +147,7 @@ function run(
       listener: start.listener,
       waker: start.waker,
       connectionsMax: start.connectionsPerThread,
+      threads: start.threads,
       tickMs: TICK_MS,
       events,
     };
@@ -164,7 +167,10 @@ function run(
   };
   let isEnding = false;
   const obey = (): void => {
-    while (commands.pop(command)) {
+    for (;;) {
+      // The command before may have hung; what the next one names is held no more then.
+      core.endIfAbandoned();
+      if (!commands.pop(command)) return;
       const { kind, connection, number, address, byteLength, flags } = command;
       switch (kind) {
         case CommandKind.DRAIN:

@@ -8,11 +8,12 @@ import {
   CONNECTIONS_SLACK,
   FILES_RESERVED,
   HEARTBEAT_MS_MAX,
+  THREAD_SETTLED_MS,
 } from "./limits.ts";
 import type { ThreadStart, ThreadStarted } from "./listener_thread.ts";
 import { transportProblem } from "./probe.ts";
 import { type ServeHandler, ServerExchange } from "./server_exchange.ts";
-import { type ListeningSocket, openListeningSockets } from "./sockets.ts";
+import { type ListeningSocket, openListeningSocket, openListeningSockets } from "./sockets.ts";
 import {
   type ListenerStatistics,
   type StatisticsLayout,
@@ -150,7 +151,7 @@ function connectionsPerThread(transport: "uring" | "epoll", connectionsMax: numb
 /** One listener thread, seen from the main thread. */
 interface Thread {
   worker: Worker;
-  readonly socket: ListeningSocket;
+  socket: ListeningSocket;
   readonly waker: number;
   commands: CommandRing;
   abandoned: Int32Array;
@@ -162,7 +163,9 @@ interface Thread {
   statistics: SharedArrayBuffer | null;
   ticks: number;
   lastTick: number;
-  /** Starts in a row that were to replace a thread. */
+  /** When it began to serve. */
+  started: number;
+  /** Starts in a row that were to replace a thread that had not settled. */
   restarts: number;
   isDone: boolean;
 }
@@ -180,6 +183,8 @@ class ThreadedListener implements Listener {
   /** Connections of all threads. */
   readonly #connections = ConnectionCount.allocate();
   readonly #finish: () => void;
+  /** Sockets of threads that hang, which may still name them: one for each hang. */
+  readonly #leftSockets: ListeningSocket[] = [];
   /** Statistics of threads that died, so that no counter goes back. */
   readonly #past: SharedArrayBuffer[] = [];
   #layout: StatisticsLayout = { routes: [], durationBounds: [] };
@@ -232,6 +237,7 @@ class ThreadedListener implements Listener {
             statistics: null,
             ticks: 0,
             lastTick: 0,
+            started: 0,
             restarts: 0,
             isDone: true,
           } as unknown as Thread,
@@ -326,6 +332,7 @@ class ThreadedListener implements Listener {
       for (const message of data) {
         if (message.kind === "started") {
           thread.statistics = message.statistics;
+          thread.started = performance.now();
           this.#layout = message.layout;
           resolve();
           this.#options.onThread?.(index);
@@ -344,6 +351,7 @@ class ThreadedListener implements Listener {
       transport: this.transport,
       listener: thread.socket.descriptor,
       waker: thread.waker,
+      threads: this.#threads.length,
       connectionsMax: this.connectionsMax,
       connectionsPerThread: this.#connectionsPerThread,
       connections: this.#connections,
@@ -465,9 +473,25 @@ class ThreadedListener implements Listener {
         thread.ticks = ticks;
         thread.lastTick = now;
       } else if (now - thread.lastTick > HEARTBEAT_MS_MAX) {
+        if (this.transport === "uring" && !this.#isStopping) this.#replaceSocket(thread);
         this.#died(index, thread.worker, `it has not moved for ${HEARTBEAT_MS_MAX} ms`);
       }
     });
+  }
+
+  /**
+   * The ring of a thread that hangs waits on its socket, and the kernel wakes one waiter only: the replacement would not
+   * hear of new connections. Those that wait in the backlog are reset.
+   */
+  #replaceSocket(thread: Thread): void {
+    try {
+      const { socket } = thread;
+      thread.socket = openListeningSocket(this.addr.hostname, this.addr.port);
+      this.#leftSockets.push(socket);
+      libc().shutdown(socket.descriptor, SOCKET.SHUT_RDWR);
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   #died(index: number, worker: Worker, reason: string): void {
@@ -494,17 +518,19 @@ class ThreadedListener implements Listener {
     thread.exchanges.clear();
     this.#report(new Error(`listener thread ${index} died and is replaced: ${reason}`));
     this.#threadsReplaced++;
+    // What it dies of may meet every thread as soon as it serves.
+    if (performance.now() - thread.started >= THREAD_SETTLED_MS) thread.restarts = 0;
     if (this.#isStopping) this.#finishWhenDone();
     else this.#restart(index);
   }
 
-  /** Starts a thread in the place of one that died; one that does not start is tried again, with growing pauses. */
+  /** Starts a thread in the place of one that died, with growing pauses while none settles. */
   #restart(index: number): void {
     const thread = this.#threads[index];
     const pauseMs = Math.min(RESTART_PAUSE_MS * 2 ** thread.restarts++, RESTART_PAUSE_MS_MAX);
     setTimeout(() => {
       if (this.#isStopping) return;
-      this.#startThread(index).then(() => thread.restarts = 0, (error) => this.#report(error));
+      this.#startThread(index).catch((error) => this.#report(error));
     }, pauseMs);
   }
 
@@ -523,6 +549,7 @@ class ThreadedListener implements Listener {
       libc().close(socket.descriptor);
       libc().close(waker);
     }
+    for (const { descriptor } of this.#leftSockets) libc().close(descriptor);
     this.#finish();
   }
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { serve } from "./serve.ts";
-import { RawClient } from "./testing/raw_client.ts";
+import { type Listener, serve } from "./serve.ts";
+import { fieldValues, RawClient } from "./testing/raw_client.ts";
 import { NATIVE_TRANSPORTS } from "./testing/tested_listener.ts";
 
 const module = new URL("testing/serve_thread.ts", import.meta.url);
@@ -96,6 +96,138 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
       assertEquals(listener.statistics().answersInFlight, 0);
     },
   });
+
+  Deno.test({
+    name: `${transport}: a body of very many chunks comes to its handler in few pieces`,
+    ignore,
+    async fn() {
+      const chunks = 20_000;
+      const listener = await serve(options, async (request) => {
+        let pieces = 0, text = "";
+        for await (const piece of request.body!.pipeThrough(new TextDecoderStream())) {
+          pieces++;
+          text += piece;
+        }
+        return Response.json({ pieces, text });
+      });
+      await using client = await RawClient.open(listener.addr.port, 5_000);
+      let body = "", text = "";
+      for (let i = 0; i < chunks; i++) {
+        const character = String.fromCharCode(97 + i % 26);
+        body += `1\r\n${character}\r\n`;
+        text += character;
+      }
+      await client.write(new TextEncoder().encode(
+        `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body}0\r\n\r\n`,
+      ));
+      const answer = await client.answer("POST");
+      const received = JSON.parse(new TextDecoder().decode(answer.body));
+      assertEquals(received.text, text);
+      assert(received.pieces < chunks / 20, `${received.pieces} pieces`);
+      await client[Symbol.asyncDispose]();
+      await listener.shutdown();
+    },
+  });
+
+  Deno.test({
+    name: `${transport}: the Content-Length of an answer without a body is that of what is sent`,
+    ignore,
+    async fn() {
+      const errors: string[] = [];
+      const onError = ({ message }: Error) => void errors.push(message);
+      const listener = await serve({ ...options, onError }, ({ url }) => {
+        const [status, length] = new URL(url).pathname.slice(1).split("/");
+        return new Response(null, {
+          status: Number(status),
+          headers: { "content-length": decodeURIComponent(length) },
+        });
+      });
+      await using client = await RawClient.open(listener.addr.port, 5_000);
+      // On one connection: bytes that are announced and do not come would be taken from the next answer.
+      for (
+        const [method, path, status, lengths] of [
+          ["GET", "/200/5", 200, ["0"]],
+          ["POST", "/404/5", 404, ["0"]],
+          ["HEAD", "/200/5", 200, ["5"]],
+          ["GET", "/204/5", 204, []],
+          ["HEAD", "/204/5", 204, []],
+          ["GET", "/304/5", 304, ["5"]],
+          ["GET", "/200/five", 500, ["21"]],
+          ["GET", "/200/5,%205", 500, ["21"]],
+          ["GET", "/200/0", 200, ["0"]],
+        ] as const
+      ) {
+        await client.write(
+          new TextEncoder().encode(`${method} ${path} HTTP/1.1\r\nHost: a\r\n\r\n`),
+        );
+        const answer = await client.answer(method);
+        const { status: answered } = answer;
+        assertEquals(
+          [answered, fieldValues(answer, "content-length")],
+          [status, [...lengths]],
+          `${method} ${path}`,
+        );
+      }
+      assertEquals(errors, [
+        'the Content-Length "five" is no length',
+        'the Content-Length "5, 5" is no length',
+      ]);
+      await client[Symbol.asyncDispose]();
+      await listener.shutdown();
+    },
+  });
+
+  const unreadBodies = [
+    { what: "that is waited for", fields: "Content-Length: 5\r\nExpect: 100-continue", sent: "" },
+    { what: "that is long", fields: "Content-Length: 1000000", sent: "hello" },
+    { what: "that is short", fields: "Content-Length: 5", sent: "hello", isKept: true },
+    {
+      what: "that comes unasked",
+      fields: "Content-Length: 5\r\nExpect: 100-continue",
+      sent: "hello",
+      isKept: true,
+    },
+  ];
+  for (const { what, fields, sent, isKept = false } of unreadBodies) {
+    for (const isStream of [false, true]) {
+      const answered = isStream ? "a stream" : "an answer";
+      Deno.test({
+        name: `${transport}: ${answered} without reading a body ${what} says ${
+          isKept ? "nothing of an" : "that it is the"
+        } end`,
+        ignore,
+        async fn() {
+          const listener = await serve(options, async () => {
+            // The body that comes at once is there.
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            if (!isStream) return new Response("answered");
+            const pieces = ["answ", "ered"].map((text) => new TextEncoder().encode(text));
+            return new Response(
+              new ReadableStream({
+                async pull(controller) {
+                  await new Promise((resolve) => setTimeout(resolve, 20));
+                  const piece = pieces.shift();
+                  if (piece === undefined) controller.close();
+                  else controller.enqueue(piece);
+                },
+              }),
+            );
+          });
+          await using client = await RawClient.open(listener.addr.port, 5_000);
+          const head = `POST / HTTP/1.1\r\nHost: a\r\n${fields}\r\n\r\n`;
+          for (let n = 0; n < (isKept ? 2 : 1); n++) {
+            await client.write(new TextEncoder().encode(head + sent));
+            const answer = await client.answer("POST");
+            assertEquals(new TextDecoder().decode(answer.body), "answered");
+            assertEquals(fieldValues(answer, "connection"), isKept ? [] : ["close"]);
+          }
+          if (!isKept) assertEquals(await client.ending(), "closed");
+          await client[Symbol.asyncDispose]();
+          await listener.shutdown();
+        },
+      });
+    }
+  }
 
   const brokenBodies = [
     { what: "100 Continue", path: "/read", interim: [100], status: 400, bytes: 0 },
@@ -231,6 +363,33 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
   });
 
   Deno.test({
+    name: `${transport}: threads that die as soon as they serve are replaced ever more slowly`,
+    ignore,
+    async fn() {
+      const deaths: number[] = [];
+      const enough = Promise.withResolvers<void>();
+      let listener: Listener | null = null;
+      listener = await serve({
+        ...options,
+        module,
+        data: { failures: new SharedArrayBuffer(4) },
+        onError({ message }) {
+          if (message.includes("died and is replaced")) deaths.push(performance.now());
+          if (deaths.length === 5) enough.resolve();
+        },
+        onThread: (thread) => void listener?.postTo(thread, "poison"),
+      }, () => new Response());
+      listener.postTo(0, "poison");
+      await enough.promise;
+      // 100 ms, twice that, and so on.
+      const pauseMs = deaths[4] - deaths[3];
+      assert(pauseMs >= 750, `${pauseMs} ms`);
+      listener.abort();
+      await listener.finished;
+    },
+  });
+
+  Deno.test({
     name: `${transport}: threads that cannot start are an error, and nothing listens any more`,
     ignore,
     async fn() {
@@ -262,4 +421,49 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
       );
     },
   });
+}
+
+Deno.test({
+  name: "a thread that hangs is replaced by one that new connections get to",
+  ignore: NATIVE_TRANSPORTS.every(({ problem }) => problem !== null),
+  async fn() {
+    // At once, since it takes a while to notice.
+    const working = NATIVE_TRANSPORTS.filter(({ problem }) => problem === null);
+    await Promise.all(working.map(({ transport }) => replacesHanging(transport)));
+  },
+});
+
+async function replacesHanging(transport: "uring" | "epoll"): Promise<void> {
+  const data = { failures: new SharedArrayBuffer(4), gate: new SharedArrayBuffer(4) };
+  const gate = new Int32Array(data.gate);
+  const replaced = Promise.withResolvers<void>();
+  let starts = 0;
+  const listener = await serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    transport,
+    module,
+    data,
+    onThread: () => ++starts === 2 && replaced.resolve(),
+  }, () => new Response("answered"));
+  const { port } = listener.addr;
+  const answers = async () => {
+    for (let n = 0; n < 5; n++) {
+      await using client = await RawClient.open(port, 5_000);
+      await client.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+      assertEquals((await client.answer()).status, 200);
+    }
+  };
+  await using hanging = await RawClient.open(port, 5_000);
+  await hanging.write(new TextEncoder().encode("GET /held HTTP/1.1\r\nHost: a\r\n\r\n"));
+  await replaced.promise;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await answers();
+  // The thread goes on, and ends.
+  Atomics.store(gate, 0, 0);
+  Atomics.notify(gate, 0);
+  assertEquals(hanging.hasBytes, false);
+  await answers();
+  await hanging[Symbol.asyncDispose]();
+  await listener.shutdown();
 }

@@ -7,6 +7,7 @@ import {
   SEND_LAST,
 } from "./exchange.ts";
 import { httpDate } from "./fast_route.ts";
+import { BODY_DISCARDED_BYTES_MAX } from "./limits.ts";
 
 /** What the handler of `serve` learns beside the request. */
 export interface ServeInfo {
@@ -41,6 +42,8 @@ const LAST_CHUNK = encoder.encode("0\r\n\r\n");
 const NO_BYTES = new Uint8Array(0);
 /** Fields of an answer that are the connection's, not the handler's. */
 const OWN_FIELDS = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade"]);
+/** A length that a number holds exactly. */
+const CONTENT_LENGTH = /^\d{1,15}$/;
 /** Methods that the constructor of Request refuses, and those that it writes in upper case. */
 const ODD_METHODS = /^(connect|trace|track|delete|get|head|options|post|put)$/i;
 
@@ -81,6 +84,10 @@ export class ServerExchange {
   /** Bytes of the body that the handler has not read. */
   readonly #received: Uint8Array<ArrayBuffer>[] = [];
   #hasReceivedAll = false;
+  /** Bytes of the body that were not told of yet, where it is known. */
+  #bodyLeft: number;
+  /** The handler has begun to read the body. */
+  #isReading = false;
   #isExpecting: boolean;
   #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
   #bodyWanted: (() => void) | null = null;
@@ -91,6 +98,8 @@ export class ServerExchange {
   /** The answer has begun. */
   #isAnswering = false;
   #isGone = false;
+  /** The head said that the connection ends. */
+  #saidClose = false;
   /** The last part of the answer was handed over. */
   #isLast = false;
 
@@ -98,6 +107,7 @@ export class ServerExchange {
     this.#request = request;
     this.#link = link;
     this.#isExpecting = request.expectsContinue;
+    this.#bodyLeft = request.contentLength;
   }
 
   /** Has the request answered. */
@@ -108,6 +118,11 @@ export class ServerExchange {
       if (!(response instanceof Response)) throw new TypeError("the handler gave no Response");
       if (response.bodyUsed || response.body?.locked) {
         throw new TypeError("the body of the Response was used already");
+      }
+      const length = response.headers.get("content-length");
+      if (length !== null && !CONTENT_LENGTH.test(length)) {
+        await response.body?.cancel();
+        throw new TypeError(`the Content-Length ${JSON.stringify(length)} is no length`);
       }
     } catch (error) {
       if (!this.#isGone) this.#link.onError(error);
@@ -125,6 +140,8 @@ export class ServerExchange {
   /** Bytes of the request's body came. */
   received(bytes: Uint8Array<ArrayBuffer>): void {
     this.#received.push(bytes);
+    this.#bodyLeft -= bytes.length;
+    this.#isExpecting = false;
     this.#bodyWanted?.();
   }
 
@@ -190,6 +207,7 @@ export class ServerExchange {
         this.#body = controller;
       },
       pull: async (controller) => {
+        this.#isReading = true;
         if (this.#isExpecting && !this.#isAnswering) {
           this.#isExpecting = false;
           await this.#sendBytes(encoder.encode("HTTP/1.1 100 Continue\r\n\r\n"), SEND_INTERIM);
@@ -214,8 +232,10 @@ export class ServerExchange {
     const given = response.headers.get("content-length");
     if (body === null || (isBodyless && (method !== "HEAD" || given !== null))) {
       await body?.cancel();
-      const hasLength = status !== 204 && status !== 304 && status >= 200 && method !== "HEAD";
-      await this.#sendLast(this.#head(response, hasLength ? given ?? "0" : given, false), response);
+      // RFC 9110 section 8.6: HEAD and 304 say how long the answer would be, any other how long it is.
+      const length = method === "HEAD" || status === 304 ? given : "0";
+      const hasLength = status !== 204 && status >= 200;
+      await this.#sendLast(this.#head(response, hasLength ? length : null, false), response);
       return;
     }
     const reader = body.getReader();
@@ -258,6 +278,8 @@ export class ServerExchange {
     reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
   ): Promise<void> {
     const isChunked = length === null && this.#request.minorVersion === 1;
+    // Who reads the body while it answers may well read all of it.
+    const leavesBody = !this.#isReading && this.#leavesBody();
     let left = length === null ? Infinity : Number(length);
     const frame = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {
       left -= bytes.length;
@@ -269,7 +291,7 @@ export class ServerExchange {
         : joined(bytes);
     };
     let part = joined(
-      this.#head(response, length, isChunked),
+      this.#head(response, length, isChunked, leavesBody),
       first.length === 0 ? NO_BYTES : frame(first),
     );
     let pending = second;
@@ -292,7 +314,12 @@ export class ServerExchange {
     );
   }
 
-  #head(response: Response, length: string | null, isChunked: boolean): Uint8Array<ArrayBuffer> {
+  #head(
+    response: Response,
+    length: string | null,
+    isChunked: boolean,
+    leavesBody = this.#leavesBody(),
+  ): Uint8Array<ArrayBuffer> {
     const { status, statusText, headers } = response;
     const { minorVersion, keepsAlive } = this.#request;
     let text = `HTTP/1.1 ${status} ${statusText || (STATUS_CODES[status] ?? "")}\r\n`;
@@ -301,7 +328,8 @@ export class ServerExchange {
       text += `${name}: ${value}\r\n`;
     }
     if (!headers.has("date")) text += `date: ${httpDate(Date.now())}\r\n`;
-    if (this.#endsConnection(response)) text += "connection: close\r\n";
+    this.#saidClose = leavesBody || this.#endsConnection(response);
+    if (this.#saidClose) text += "connection: close\r\n";
     else if (minorVersion === 0 && keepsAlive && (length !== null)) {
       text += "connection: keep-alive\r\n";
     }
@@ -312,8 +340,13 @@ export class ServerExchange {
 
   /** Whether the connection ends with this answer. */
   #endsConnection(response: Response): boolean {
-    return !this.#request.keepsAlive || this.#link.isStopping() ||
+    return this.#saidClose || !this.#request.keepsAlive || this.#link.isStopping() ||
       /\bclose\b/i.test(response.headers.get("connection") ?? "");
+  }
+
+  /** Whether the thread ends the connection rather than reading the rest of the body. */
+  #leavesBody(): boolean {
+    return this.#isExpecting || this.#bodyLeft > BODY_DISCARDED_BYTES_MAX;
   }
 
   async #sendLast(bytes: Uint8Array<ArrayBuffer>, response: Response): Promise<void> {

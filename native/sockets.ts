@@ -54,7 +54,8 @@ function refuseTakenPort(hostname: string, port: number): void {
   }
 }
 
-function openListeningSocket(hostname: string, port: number): ListeningSocket {
+/** Opens one more socket that listens on a port of this process, as {@linkcode openListeningSockets} does. */
+export function openListeningSocket(hostname: string, port: number): ListeningSocket {
   const descriptor = openSocket(hostname);
   try {
     for (const name of [SOCKET.SO_REUSEADDR, SOCKET.SO_REUSEPORT]) {

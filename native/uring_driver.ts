@@ -106,6 +106,8 @@ export class UringDriver implements Driver {
   readonly #events: DriverEvents;
   readonly #listener: number;
   readonly #waker: number;
+  /** Connections that may still come, below which they are accepted one by one. */
+  readonly #acceptSinglyBelow: number;
   readonly #states: Uint16Array;
   /** A timespec, and eight bytes that the waker is read into. */
   readonly #memory: MappedMemory;
@@ -121,10 +123,11 @@ export class UringDriver implements Driver {
 
   /** @throws {SystemError} If the kernel lacks something, or a limit of the process is too low */
   constructor(options: UringDriverOptions) {
-    const { listener, waker, connectionsMax, tickMs, events, calls } = options;
+    const { listener, waker, connectionsMax, threads = 1, tickMs, events, calls } = options;
     this.#events = events;
     this.#listener = listener;
     this.#waker = waker;
+    this.#acceptSinglyBelow = ACCEPT_SINGLY_BELOW * threads;
     this.connectionsMax = connectionsMax;
     const files = connectionsMax + CONNECTIONS_SLACK;
     this.generations = new Uint32Array(files);
@@ -257,7 +260,7 @@ export class UringDriver implements Driver {
       this.connectionsMax - this.#open,
       this.#events.connectionsAllowed(),
     );
-    if (allowed > ACCEPT_SINGLY_BELOW) {
+    if (allowed > this.#acceptSinglyBelow) {
       if (this.#accepting === 0) this.#startAccept(true);
       return;
     }

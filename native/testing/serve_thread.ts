@@ -1,6 +1,6 @@
 /**
- * Fast routes for serve_test.ts: an answer of many short pieces, one that throws, one that holds its thread up, and a
- * start that can be made to fail.
+ * Fast routes for serve_test.ts: an answer of many short pieces, one that throws, one that holds its thread up, a start
+ * that can be made to fail, and a death of any message.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { HeadTemplate, listenerThread, mapMemory } from "../mod.ts";
 
 const PIECE_BYTES = 20;
 /** The longest that a thread is held up, in milliseconds. */
-const HOLD_MS_MAX = 5_000;
+const HOLD_MS_MAX = 60_000;
 
 listenerThread(({ data }) => {
   // How often starts fail from now on, counted down.
@@ -22,6 +22,9 @@ listenerThread(({ data }) => {
   const memory = mapMemory(PIECE_BYTES);
   memory.bytes.fill(97);
   return {
+    onMessage() {
+      throw new Error("made to die");
+    },
     routes: [{
       path: "/pieces",
       answer(request, answer) {
