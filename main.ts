@@ -8,6 +8,7 @@ import { Catalogue } from "./catalogue/mod.ts";
 import { builderStarter } from "./catalogue_thread.ts";
 import { openFeedPool } from "./feed_pool.ts";
 import { createDemoProvider, serveDemoProvider } from "./demo/mod.ts";
+import { announce } from "./announcement.ts";
 import denoJson from "./deno.json" with { type: "json" };
 import {
   type BreakerState,
@@ -20,7 +21,6 @@ import {
 } from "./poller/mod.ts";
 import {
   adminRoutes,
-  type AnsweredRequest,
   boardRoute,
   BODY_BYTES_MAX,
   type CatalogueNews,
@@ -30,7 +30,6 @@ import {
   documentRoutes,
   eventRoute,
   healthRoute,
-  HttpError,
   readyRoute,
   type Route,
   searchRoute,
@@ -38,31 +37,23 @@ import {
   streamRoute,
 } from "./routes/mod.ts";
 import { chooseMemory } from "./memory_source.ts";
+import { observePoll, RequestObserver } from "./observers.ts";
 import { Overload } from "./overload.ts";
 import { readSettings, type Settings, SettingsError, settingsHelp } from "./settings.ts";
 import { type PollRecord, Store } from "./store/mod.ts";
 import {
   configureLogging,
+  describeError,
   DURATION_BUCKETS,
-  LineBudget,
   logger,
   Metrics,
   oldestAgeSeconds,
 } from "./telemetry/mod.ts";
-import {
-  type NativeServer,
-  openPublicServer,
-  type PublicServer,
-  type RunningServer,
-  serveDeno,
-  settlesWithin,
-} from "./transports/mod.ts";
+import { type NativeServer, openPublicServer, serveDeno, settlesWithin } from "./transports/mod.ts";
 
 const VERSION = denoJson.version;
 const STARTED_AT = Date.now();
 const DEFAULT_KV_PATH = "data/marquee.kv";
-/** Lines a second about requests that clients got wrong (4xx); past it they are counted. */
-const CLIENT_ERROR_LINES_MAX = 100;
 /** How long POST /poll waits for what it made to be seen; then it answers. */
 const VISIBLE_WAIT_MS_MAX = 10_000;
 
@@ -72,20 +63,15 @@ configureLogging({
   level: settings.logLevel,
 });
 const log = logger("service");
-const clientErrorLines = new LineBudget(
-  CLIENT_ERROR_LINES_MAX,
-  (dropped) =>
-    logger("request").info("{dropped} more requests were refused, and have no line", { dropped }),
-);
 
 // Deno ends the process at either of these unless somebody takes it; one bad request is not worth all the others.
 globalThis.addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  log.error("Unhandled rejection: {error}", { error: describe(event.reason) });
+  log.error("Unhandled rejection: {error}", { error: describeError(event.reason) });
 });
 globalThis.addEventListener("error", (event) => {
   event.preventDefault();
-  log.error("Uncaught error: {error}", { error: describe(event.error) });
+  log.error("Uncaught error: {error}", { error: describeError(event.error) });
 });
 
 const stopping = new AbortController();
@@ -111,7 +97,7 @@ async function run(): Promise<void> {
   const store = await Store.open({
     path: kvPath,
     providers: names,
-    onError: (error) => log.error("The store failed: {error}", { error: describe(error) }),
+    onError: (error) => log.error("The store failed: {error}", { error: describeError(error) }),
   });
   const memory = chooseMemory();
   const catalogue = new Catalogue({
@@ -228,6 +214,7 @@ async function run(): Promise<void> {
     queues: queueDepths,
   });
   for (const name of names) metrics.breakerState.set({ provider: name }, 0);
+  const observer = new RequestObserver(metrics, settings);
 
   const poller = new Poller({
     providers,
@@ -282,12 +269,12 @@ async function run(): Promise<void> {
       slowRequestMs: settings.slowRequestMs,
       rateLimit: overload.rateLimit,
     },
-    onLogged: (logged) => logRequest({ ...logged, error: null }, logged.isSlow),
+    onLogged: (logged) => observer.log({ ...logged, error: null }, logged.isSlow),
     handler: createApp({
       routes: served,
       refuse: (request, path, info) => overload.refuse(request, path, info),
       requestTimeoutMs: settings.requestTimeoutMs,
-      onAnswered: (answered) => observeRequest(metrics, answered),
+      onAnswered: (answered) => observer.observe(answered),
     }),
     onFailure: onFailure("public"),
   });
@@ -305,7 +292,7 @@ async function run(): Promise<void> {
         // Probes are answered here whatever the limits of the public port refuse.
         routes: [...admin, healthRoute(VERSION, STARTED_AT), readyRoute(checks)],
         requestTimeoutMs: settings.requestTimeoutMs,
-        onAnswered: logFailure,
+        onAnswered: (answered) => observer.observeAdmin(answered),
       }),
       onFailure: onFailure("admin"),
     })
@@ -332,7 +319,15 @@ async function run(): Promise<void> {
     await feedPool.close();
     metrics.stop();
   });
-  announce(publicServer, adminServer, kvPath, names, memory.problem);
+  announce(settings, {
+    publicServer,
+    adminPort: adminServer?.port ?? null,
+    store: kvPath ?? "the host's own KV",
+    memory: memory.problem === null ? "mapped memory" : `shared buffers (${memory.problem})`,
+    providers: names,
+    schedule: scheduled === "cron" ? "Deno.cron" : "a timer",
+    edge,
+  });
 
   // What is stored is served first; reading it for a poll at the same time would double the time to the first answer.
   await Promise.race([loaded.promise, following]);
@@ -353,7 +348,9 @@ async function pastChanges(store: Store): Promise<CatalogueNews[]> {
       }))
       .sort((a, b) => a.version - b.version);
   } catch (error) {
-    log.warn("Streams cannot resume from before this start: {error}", { error: describe(error) });
+    log.warn("Streams cannot resume from before this start: {error}", {
+      error: describeError(error),
+    });
     return [];
   }
 }
@@ -395,7 +392,9 @@ async function follow(
         }
       }
     } catch (error) {
-      logger("catalogue").error("{error}; everything is read again", { error: describe(error) });
+      logger("catalogue").error("{error}; everything is read again", {
+        error: describeError(error),
+      });
       // The first time at once: a host without threads builds in this one from now on.
       const pauseMs = failures === 0 ? 0 : Math.min(1_000 * 2 ** failures, 60_000);
       failures++;
@@ -459,179 +458,6 @@ function edgeHost({ kvPath }: Settings): string | null {
   return state === "granted" ? null : "no file may be written (--allow-write)";
 }
 
-/** A few lines on where to look. */
-function announce(
-  publicServer: PublicServer,
-  adminServer: RunningServer | null,
-  kvPath: string | undefined,
-  names: string[],
-  memoryProblem: string | null,
-): void {
-  const scheme = settings.certFile === null ? "http" : "https";
-  const base = `${scheme}://${reachable(settings.host)}:${publicServer.server.port}`;
-  log.info("Board: {url}", { url: `${base}/` });
-  log.info("Search: {url}", { url: `${base}/search`, port: publicServer.server.port });
-  log.info("Documentation: {url}", { url: `${base}/docs` });
-  if (adminServer !== null) {
-    log.info("Admin: {url}", {
-      url: `http://${reachable(settings.adminHost)}:${adminServer.port}/metrics`,
-      port: adminServer.port,
-    });
-  } else if (settings.adminToken !== null) {
-    log.info("Admin: {url} with the Bearer token ADMIN_TOKEN", { url: `${base}/admin/metrics` });
-  }
-  announceTransport(publicServer);
-  log.info("Store: {path}", { path: kvPath ?? "the host's own KV" });
-  log.debug("Catalogue: in {memory}", {
-    memory: memoryProblem === null ? "mapped memory" : `shared buffers (${memoryProblem})`,
-  });
-  log.info("Polling {providers} every {seconds} s by {scheduled}", {
-    providers: names.join(", "),
-    seconds: settings.pollIntervalMs / 1_000,
-    scheduled: scheduled === "cron" ? "Deno.cron" : "a timer",
-  });
-  if (edge !== null) {
-    log.warn(
-      "Edge host ({reason}): no files, no second port, no FFI. The admin routes are {admin}",
-      {
-        reason: edge,
-        admin: settings.adminToken === null ? "off until ADMIN_TOKEN is set" : "under /admin",
-      },
-    );
-  }
-}
-
-/** What carries requests, why, and which settings it does not keep. */
-function announceTransport({ transport, native, reasons }: PublicServer): void {
-  const names = { uring: "io_uring", epoll: "epoll", deno: "Deno.serve" };
-  const asked = settings.transport === "auto" ? "the best that works here" : "as asked";
-  log.info("Transport: {name} ({because})", {
-    name: names[transport],
-    because: [asked, ...reasons].join("; "),
-    transport,
-  });
-  if (native !== null && native.connectionsMax < settings.maxConnections) {
-    const { connectionsMax } = native;
-    const isGiven = settings.given.has("MAX_CONNECTIONS");
-    log[isGiven ? "warn" : "debug"](
-      "{connectionsMax} connections at most: for MAX_CONNECTIONS={wanted} raise the limit of open files (ulimit -n), or WORKERS",
-      { connectionsMax, wanted: settings.maxConnections },
-    );
-  }
-  if (transport !== "deno") return;
-  const unkept = [
-    "WORKERS",
-    "MAX_CONNECTIONS",
-    "HEADER_TIMEOUT",
-    "IDLE_TIMEOUT",
-    "WRITE_TIMEOUT",
-  ].filter((name) => settings.given.has(name));
-  if (unkept.length > 0) {
-    log.warn("The deno transport does not keep {settings}; only REQUEST_TIMEOUT holds", {
-      settings: unkept.join(", "),
-    });
-  } else {
-    log.info("Deno.serve has no timeouts of its own: only REQUEST_TIMEOUT holds");
-  }
-}
-
-function observePoll(metrics: Metrics, record: PollRecord): void {
-  const { provider, outcome } = record;
-  metrics.polls.inc({ provider, outcome });
-  metrics.pollDuration.observe({ provider }, record.durationMs / 1_000);
-  for (const [reason, count] of Object.entries(record.rejectedByReason)) {
-    metrics.plansRejected.inc({ provider, reason }, count);
-  }
-  const poll = logger("poller");
-  const fields = {
-    provider,
-    outcome,
-    version: record.version,
-    plans: record.plans,
-    added: record.added,
-    changed: record.changed,
-    unlisted: record.unlisted,
-    rejected: record.rejected,
-    bytes: record.bytes,
-    ms: record.durationMs,
-  };
-  if (record.error !== null) {
-    poll.warn("Poll of {provider} {outcome}: {reason}", {
-      ...fields,
-      reason: record.error.message,
-      code: record.error.code,
-    });
-  } else if (outcome === "empty") {
-    poll.warn("The feed of {provider} lists nothing; what was known stays", fields);
-  } else if (outcome === "changed") {
-    poll.info(
-      "Poll of {provider}: version {version}, {plans} plans, {added} added, {changed} changed, " +
-        "{unlisted} no longer listed, {rejected} set aside, {ms} ms",
-      fields,
-    );
-  } else {
-    poll.debug("Poll of {provider} {outcome}: {plans} plans, {ms} ms", fields);
-  }
-}
-
-function observeRequest(metrics: Metrics, answered: AnsweredRequest): void {
-  const { route, method, status, seconds, bytes, error } = answered;
-  metrics.http.observe(route, method, status, seconds, bytes);
-  const isSlow = seconds * 1_000 >= settings.slowRequestMs;
-  // Who is over a limit is counted; a line for each would be a load of its own.
-  if (error instanceof HttpError && (error.code === "service_overloaded" || status === 429)) return;
-  if (isLoggedError(status) || isSlow || Math.random() < settings.logRequests) {
-    logRequest(answered, isSlow);
-  }
-}
-
-function logFailure(answered: AnsweredRequest): void {
-  if (isLoggedError(answered.status)) logRequest(answered, false);
-}
-
-/** Failures of the service always are; what clients do wrong is, as long as they are not many. */
-function isLoggedError(status: number): boolean {
-  return status >= 500 || status >= 400 && clientErrorLines.take();
-}
-
-function logRequest(
-  answered: Omit<AnsweredRequest, "route" | "bytes">,
-  isSlow: boolean,
-): void {
-  const { method, url, status, seconds, requestId, error } = answered;
-  const fields = {
-    method,
-    url: url.slice(0, 500),
-    status,
-    ms: Math.round(seconds * 1e6) / 1e3,
-    request_id: requestId,
-  };
-  const request = logger("request");
-  if (status >= 500) {
-    // A failure has its stack; a refusal such as 503 while loading says all in its message.
-    if (error instanceof HttpError) {
-      request.warn("{method} {url}: {status}, {reason} ({request_id})", {
-        ...fields,
-        reason: error.message,
-      });
-    } else {
-      request.error("{method} {url}: {status}, {error} ({request_id})", {
-        ...fields,
-        error: describe(error),
-      });
-    }
-  } else if (isSlow) {
-    request.warn("{method} {url}: {status}, slow: {ms} ms ({request_id})", fields);
-  } else if (error instanceof HttpError) {
-    request.info("{method} {url}: {status}, {reason} ({request_id})", {
-      ...fields,
-      reason: error.message,
-    });
-  } else {
-    request.info("{method} {url}: {status}, {ms} ms ({request_id})", fields);
-  }
-}
-
 /** Runs `stop` at the first signal and exits 0; a second signal exits at once. */
 function stopOnSignals(stop: () => Promise<void>): void {
   for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
@@ -642,7 +468,7 @@ function stopOnSignals(stop: () => Promise<void>): void {
         log.info("Stopped");
         Deno.exit(0);
       }, (error) => {
-        log.error("Stopping failed: {error}", { error: describe(error) });
+        log.error("Stopping failed: {error}", { error: describeError(error) });
         Deno.exit(1);
       });
     });
@@ -661,14 +487,4 @@ function settingsOrExit(): Settings {
     console.error(`marquee: ${error.message}`);
     Deno.exit(2);
   }
-}
-
-/** A wildcard address as something to open in a browser. */
-function reachable(hostname: string): string {
-  if (hostname === "0.0.0.0" || hostname === "::") return "localhost";
-  return hostname.includes(":") ? `[${hostname}]` : hostname;
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.stack ?? error.message : String(error);
 }

@@ -66,3 +66,8 @@ const jsonFormatter = getTextFormatter({
 export function logger(part: string): Logger {
   return getLogger(["marquee", part]);
 }
+
+/** An error for the log: its stack where it has one. */
+export function describeError(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
