@@ -10,7 +10,6 @@
  */
 import { readBenchArguments } from "./bench_arguments.ts";
 import {
-  CONNECTIONS,
   type ListenerLoad,
   PATH,
   PIPELINED,
@@ -19,6 +18,7 @@ import {
   WORKLOADS,
   writeLoadScript,
 } from "./listener_load.ts";
+import { CONNECTIONS } from "./wrk.ts";
 import { PEERS } from "./listener_peers.ts";
 import { median } from "./statistics.ts";
 import { BODY, checkConstant, REQUESTS } from "./peers/checked_constant.ts";

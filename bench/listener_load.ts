@@ -1,4 +1,4 @@
-import { readWrkOutput } from "./wrk.ts";
+import { CONNECTIONS, MEASURED_LATENCIES, readWrkOutput } from "./wrk.ts";
 
 /** What is asked of a server: it answers the same each time. */
 export type Workload = "keep-alive" | "connection per request" | "pipelined";
@@ -11,9 +11,6 @@ export const PATH = "/answer";
 
 /** How many requests a pipelining client sends at a time. */
 export const PIPELINED = 16;
-
-/** How many connections wrk keeps. */
-export const CONNECTIONS = 64;
 
 /** What wrk saw of a server. */
 export interface ListenerLoad {
@@ -44,34 +41,11 @@ export async function writeLoadScript(workload: Workload): Promise<string> {
   // wrk counts how many requests a text of requests has, and as many answers.
   await Deno.writeTextFile(
     file,
-    `local requests, connections = nil, ${CONNECTIONS}
+    `${MEASURED_LATENCIES}local requests
 function init() requests = string.rep(wrk.format("GET", "${PATH}", {${fields}}), ${times}) end
 function request() return requests end
 function done(summary, latency)
-  -- wrk has added what it thinks was left out, by an interval that pipelining makes wrong: this takes it away again.
-  local interval = math.floor(summary.duration / math.floor(summary.requests / connections))
-  local counts, answered = {}, 0
-  for i = 1, #latency do
-    local us, count = latency(i)
-    counts[us] = count
-  end
-  for us = latency.max, latency.min, -1 do
-    local count = counts[us] or 0
-    answered = answered + count
-    if count > 0 and us >= interval * 2 then
-      for less = us - interval, interval + 1, -interval do
-        if counts[less] then counts[less] = counts[less] - count end
-      end
-    end
-  end
-  local function percentile(share)
-    local seen = 0
-    for us = latency.min, latency.max do
-      seen = seen + (counts[us] or 0)
-      if seen >= answered * share then return us end
-    end
-    return latency.max
-  end
+  local answered, percentile = measured(summary, latency, ${CONNECTIONS})
   local e = summary.errors
   print(string.format(
     '\\n{"requests":%d,"answered":%d,"bytes":%d,"us":%d,"errors":%d,"p50":%d,"p99":%d}',

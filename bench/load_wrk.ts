@@ -8,13 +8,13 @@
  */
 import type { LoadReport } from "../load/mod.ts";
 import { readBenchArguments } from "./bench_arguments.ts";
-import { CONNECTIONS, PATH, PIPELINED, type Workload, WORKLOADS } from "./listener_load.ts";
+import { PATH, PIPELINED, type Workload, WORKLOADS } from "./listener_load.ts";
 import { median } from "./statistics.ts";
 import { recordLoad } from "./record_load.ts";
 import { Samples } from "./samples.ts";
 import { checkConstant } from "./peers/checked_constant.ts";
 import { RunningPeer } from "./peers/running_peer.ts";
-import { readWrkOutput } from "./wrk.ts";
+import { CONNECTIONS, MEASURED_LATENCIES, readWrkOutput } from "./wrk.ts";
 
 const SERVER_CORE = 0, CLIENT_CORE = 1;
 const { quick, json } = readBenchArguments({ json: "flag" });
@@ -122,11 +122,14 @@ function request() return all end
 `;
     await Deno.writeTextFile(
       script,
-      `${workload === "pipelined" ? pipelined : ""}function done(summary, latency)
+      `${MEASURED_LATENCIES}${
+        workload === "pipelined" ? pipelined : ""
+      }function done(summary, latency)
   local e = summary.errors
+  local _, percentile = measured(summary, latency, ${CONNECTIONS})
   print(string.format('\\n{"requests":%d,"us":%d,"errors":%d,"p50":%d,"p99":%d}',
     summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50), latency:percentile(99)))
+    percentile(0.5), percentile(0.99)))
 end
 `,
     );
