@@ -60,8 +60,11 @@ export interface ServeOptions {
   onError?: (error: Error) => void;
   /** Called with what a fast route told. */
   onMessage?: (value: unknown, thread: number) => void;
-  /** Called when a thread runs: at the start, and when it replaces one that died. */
-  onThread?: (thread: number) => void;
+  /**
+   * Called when a thread runs: at the start, and when it replaces one that died. One that hung has not ended: a route that
+   * it is in goes on to use its memory whenever it wakes up.
+   */
+  onThread?: (thread: number, hasLastHung: boolean) => void;
 }
 
 /** A listener that runs. */
@@ -167,6 +170,8 @@ interface Thread {
   started: number;
   /** Starts in a row that were to replace a thread that had not settled. */
   restarts: number;
+  /** The one before was given up because it did not move. */
+  hasLastHung: boolean;
   isDone: boolean;
 }
 
@@ -239,6 +244,7 @@ class ThreadedListener implements Listener {
             lastTick: 0,
             started: 0,
             restarts: 0,
+            hasLastHung: false,
             isDone: true,
           } as unknown as Thread,
         );
@@ -335,7 +341,8 @@ class ThreadedListener implements Listener {
           thread.started = performance.now();
           this.#layout = message.layout;
           resolve();
-          this.#options.onThread?.(index);
+          this.#options.onThread?.(index, thread.hasLastHung);
+          thread.hasLastHung = false;
         } else if (message.kind === "failed") {
           reject(new Error(message.message));
           this.#died(index, worker, message.message);
@@ -474,6 +481,7 @@ class ThreadedListener implements Listener {
         thread.lastTick = now;
       } else if (now - thread.lastTick > HEARTBEAT_MS_MAX) {
         if (this.transport === "uring" && !this.#isStopping) this.#replaceSocket(thread);
+        thread.hasLastHung = true;
         this.#died(index, thread.worker, `it has not moved for ${HEARTBEAT_MS_MAX} ms`);
       }
     });

@@ -13,7 +13,8 @@ export interface EditionReleased {
 
 /**
  * Tells listener threads of editions, and keeps the memory of each for as long as one of them uses it: an edition is
- * pinned once for every thread, until that thread says that it has let it go, or has died.
+ * pinned once for every thread, until that thread says that it has let it go, or has died. What a thread that hangs was using
+ * stays for good: it may wake up and read on.
  */
 export class EditionShares {
   readonly #post: (thread: number, message: EditionMessage) => void;
@@ -34,9 +35,10 @@ export class EditionShares {
     this.#pins.forEach((_, thread) => this.#share(thread, edition));
   }
 
-  /** A thread has started, for the first time or in the place of one that died. */
-  started(thread: number): void {
-    this.died(thread);
+  /** A thread has started, for the first time or in the place of one that died or hung. */
+  started(thread: number, hasLastHung: boolean): void {
+    if (hasLastHung) this.#pins[thread].clear();
+    else this.died(thread);
     if (this.#current !== null) this.#share(thread, this.#current);
   }
 

@@ -56,7 +56,7 @@ export class NativeServer implements RunningServer {
         if (message.kind === "answered") onLogged(message);
         else shares.released(thread, message);
       },
-      onThread: (thread) => shares.started(thread),
+      onThread: (thread, hasLastHung) => shares.started(thread, hasLastHung),
     }, handler);
     return new NativeServer(listener, shares);
   }
