@@ -3,15 +3,15 @@ import type { Settings } from "./settings.ts";
 import type { PollRecord } from "./store/mod.ts";
 import { describeError, LineBudget, logger, type Metrics } from "./telemetry/mod.ts";
 
-/** Lines a second about requests that clients got wrong (4xx); past it they are counted. */
-const CLIENT_ERROR_LINES_MAX = 100;
+/** Lines a second about requests that were refused; past it they are counted. */
+const REFUSAL_LINES_MAX = 100;
 
 /** Counts and logs what was answered. */
 export class RequestObserver {
   readonly #metrics: Metrics;
   readonly #settings: Pick<Settings, "logRequests" | "slowRequestMs">;
-  readonly #clientErrorLines = new LineBudget(
-    CLIENT_ERROR_LINES_MAX,
+  readonly #refusalLines = new LineBudget(
+    REFUSAL_LINES_MAX,
     (dropped) =>
       logger("request").info("{dropped} more requests were refused, and have no line", { dropped }),
   );
@@ -30,14 +30,16 @@ export class RequestObserver {
     if (error instanceof HttpError && (error.code === "service_overloaded" || status === 429)) {
       return;
     }
-    if (this.#isLoggedError(status) || isSlow || Math.random() < this.#settings.logRequests) {
+    if (
+      isSlow || Math.random() < this.#settings.logRequests || this.#isLoggedError(status, error)
+    ) {
       this.log(answered, isSlow);
     }
   }
 
   /** A request to the admin routes: logged where it failed. */
   observeAdmin(answered: AnsweredRequest): void {
-    if (this.#isLoggedError(answered.status)) this.log(answered, false);
+    if (this.#isLoggedError(answered.status, answered.error)) this.log(answered, false);
   }
 
   /** Logs a request. */
@@ -76,9 +78,10 @@ export class RequestObserver {
     }
   }
 
-  /** Failures of the service always are; what clients do wrong is, as long as they are not many. */
-  #isLoggedError(status: number): boolean {
-    return status >= 500 || status >= 400 && this.#clientErrorLines.take();
+  /** What nobody meant to fail always is; refusals are, as long as they are not many. */
+  #isLoggedError(status: number, error: unknown): boolean {
+    if (status >= 500 && !(error instanceof HttpError)) return true;
+    return status >= 400 && this.#refusalLines.take();
   }
 }
 

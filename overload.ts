@@ -188,10 +188,12 @@ export class Overload {
   }
 
   async #takeLook(now: number): Promise<void> {
+    // Nothing to compare with yet: a first look that finds what earlier runs refused would be taken for news.
+    if (this.#enforcement === null) return;
     const reading: ScalingReading = {
       active: this.connections ?? 0,
       limit: this.#limit,
-      rejections: await this.#enforcement?.rejections() ?? 0,
+      rejections: await this.#enforcement.rejections(),
     };
     this.#signals.update(reading, now);
   }

@@ -132,7 +132,7 @@ export class PacketFilter implements AsyncDisposable {
 
   /**
    * Connections refused so far, those of a table that was taken over included; never fewer than before. Where somebody
-   * has removed the rules, they are installed again with the limit in force.
+   * has removed the table, as by flushing the ruleset, it is installed again with the limit in force.
    *
    * @throws {PacketFilterError} where the counter cannot be read, or the rules cannot be installed again
    */
@@ -167,7 +167,7 @@ export class PacketFilter implements AsyncDisposable {
 
   /** Installs rules again that are gone; anything else that an error says is thrown. */
   async #reinstall(tier: number, error: unknown): Promise<void> {
-    if (!(error instanceof PacketFilterError && error.reason === "refused")) throw error;
+    if (!isGone(error)) throw error;
     this.#timeoutsProblem = await install(this.#ladder, tier);
     this.#rejectionsBefore += this.#rejectionsRead;
     this.#rejectionsRead = 0;
@@ -227,10 +227,15 @@ export async function installedLadder(port: number): Promise<InstalledLadder | n
     );
     return readLadder(port, listing);
   } catch (error) {
-    const isRefused = error instanceof PacketFilterError && error.reason === "refused";
-    if (isRefused && /no such file/i.test(error.message)) return null;
+    if (isGone(error)) return null;
     throw error;
   }
+}
+
+/** Whether nft names something that is not there. Installing it again after any other error would forget who is connected. */
+function isGone(error: unknown): boolean {
+  return error instanceof PacketFilterError && error.reason === "refused" &&
+    /no such file/i.test(error.message);
 }
 
 /**

@@ -98,7 +98,7 @@ export function adminRoutes(services: AdminServices, options: AdminOptions): Rou
       path: "/poll",
       summary: "Poll now.",
       description:
-        "Answers when the polls have ended and searches show them; joins polls that are under way.",
+        "Answers when the polls have ended and searches show them, or 10 s after their end; joins polls that are under way.",
       replies: {
         200: { description: "What came of it.", schema: { type: "object" } },
         401: { description: "The token is missing or wrong.", schema: ERROR },

@@ -105,6 +105,11 @@ async function search(after = null) {
   const asked = new URLSearchParams(query);
   asked.set("limit", String(PAGE_EVENTS));
   if (after !== null) asked.set("cursor", after);
+  else {
+    // The next page of what is still shown is none of this search.
+    cursor = null;
+    more.hidden = true;
+  }
   try {
     const { body, headers, tookMs } = await ask(`/search?${asked}`, own.signal);
     if (after === null) {
@@ -318,7 +323,7 @@ function drawRoundTrips() {
     title,
     ...roundTrips.map((ms, index) => {
       const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      const height = Math.max(1, 38 * ms / highest);
+      const height = Math.max(1, 38 * ms / (highest || 1));
       const places = { x: index * step, y: 40 - height, width: step - 1, height };
       for (const [name, value] of Object.entries(places)) bar.setAttribute(name, String(value));
       return bar;
@@ -363,15 +368,12 @@ function follow() {
 async function readVersion() {
   try {
     const { headers } = await ask("/search?limit=1");
-    heardOf(Number(headers.get("x-catalogue-version")));
+    // Not the greater of the two: a service that lost its store begins anew.
+    newest = Number(headers.get("x-catalogue-version"));
+    showNewer();
   } catch {
     // The next change tells it as well.
   }
-}
-
-function heardOf(current) {
-  newest = Math.max(newest, current);
-  showNewer();
 }
 
 function showChange({ version: current, added, changed }) {
@@ -383,7 +385,8 @@ function showChange({ version: current, added, changed }) {
     ),
   );
   while (changes.children.length > CHANGES_SHOWN) changes.lastElementChild.remove();
-  heardOf(current);
+  newest = Math.max(newest, current);
+  showNewer();
 }
 
 // Dates are required where the form is sent without this script; here one of them will do.
