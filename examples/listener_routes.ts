@@ -23,8 +23,8 @@ listenerThread(({ data }) => {
         // Anything but ?name=… is left to the handler.
         for (let i = 0; i < NAME.length; i++) if (bytes[queryStart + i] !== NAME[i]) return false;
         const nameStart = queryStart + NAME.length;
-        const next = bytes.indexOf(AMPERSAND, nameStart);
-        const nameEnd = next >= 0 && next < targetEnd ? next : targetEnd;
+        let nameEnd = nameStart;
+        while (nameEnd < targetEnd && bytes[nameEnd] !== AMPERSAND) nameEnd++;
         answer.begin(head);
         answer.endHead(start.length + nameEnd - nameStart + END.length);
         answer.writeBytes(start, 0, start.length);

@@ -77,8 +77,8 @@ export const CONNECTIONS_SLACK = 64;
 /** Connections in the backlog of one listening socket; the kernel makes others try again. */
 export const BACKLOG = 4_096;
 /**
- * Connections that may still come for each listener thread, below which they are accepted one by one: twice as many as
- * one backlog holds, since each thread may just be taking all of its own.
+ * Connections that may still come, below which they are accepted one by one: twice as many as one backlog holds. Where
+ * there are more than two threads, what may come to all of them has to be a backlog for each: each may just be taking its own.
  */
 export const ACCEPT_SINGLY_BELOW = 8_192;
 /** Accept operations that wait at a time, where each accepts one. */

@@ -60,11 +60,13 @@ export interface ServeOptions {
   onError?: (error: Error) => void;
   /** Called with what a fast route told. */
   onMessage?: (value: unknown, thread: number) => void;
+  /** Called when a thread runs: at the start, and when it replaces one that died. */
+  onThread?: (thread: number) => void;
   /**
-   * Called when a thread runs: at the start, and when it replaces one that died. One that hung has not ended: a route that
-   * it is in goes on to use its memory whenever it wakes up.
+   * Called when a thread that ran died, or was given up because it hung: then it has not ended, and a route that it is in
+   * goes on to use its memory should it wake up.
    */
-  onThread?: (thread: number, hasLastHung: boolean) => void;
+  onThreadEnd?: (thread: number, isHung: boolean) => void;
 }
 
 /** A listener that runs. */
@@ -98,7 +100,8 @@ const HEARTBEAT_CHECK_MS = 1_000;
 const RESTART_PAUSE_MS = 100;
 /** How long threads get to end when another one could not start. */
 const START_FAILURE_MS_MAX = 2_000;
-const RESTART_PAUSE_MS_MAX = 30_000;
+/** The socket of a thread that is not there takes its share of new connections meanwhile. */
+const RESTART_PAUSE_MS_MAX = 2_000;
 const encoder = new TextEncoder();
 
 /**
@@ -170,8 +173,8 @@ interface Thread {
   started: number;
   /** Starts in a row that were to replace a thread that had not settled. */
   restarts: number;
-  /** The one before was given up because it did not move. */
-  hasLastHung: boolean;
+  /** Until it is replaced, after it died. */
+  restartTimer?: ReturnType<typeof setTimeout>;
   isDone: boolean;
 }
 
@@ -244,7 +247,6 @@ class ThreadedListener implements Listener {
             lastTick: 0,
             started: 0,
             restarts: 0,
-            hasLastHung: false,
             isDone: true,
           } as unknown as Thread,
         );
@@ -338,11 +340,10 @@ class ThreadedListener implements Listener {
       for (const message of data) {
         if (message.kind === "started") {
           thread.statistics = message.statistics;
-          thread.started = performance.now();
+          thread.started = thread.lastTick = performance.now();
           this.#layout = message.layout;
           resolve();
-          this.#options.onThread?.(index, thread.hasLastHung);
-          thread.hasLastHung = false;
+          this.#options.onThread?.(index);
         } else if (message.kind === "failed") {
           reject(new Error(message.message));
           this.#died(index, worker, message.message);
@@ -481,8 +482,7 @@ class ThreadedListener implements Listener {
         thread.lastTick = now;
       } else if (now - thread.lastTick > HEARTBEAT_MS_MAX) {
         if (this.transport === "uring" && !this.#isStopping) this.#replaceSocket(thread);
-        thread.hasLastHung = true;
-        this.#died(index, thread.worker, `it has not moved for ${HEARTBEAT_MS_MAX} ms`);
+        this.#died(index, thread.worker, `it has not moved for ${HEARTBEAT_MS_MAX} ms`, true);
       }
     });
   }
@@ -502,7 +502,7 @@ class ThreadedListener implements Listener {
     }
   }
 
-  #died(index: number, worker: Worker, reason: string): void {
+  #died(index: number, worker: Worker, reason: string, isHung = false): void {
     const thread = this.#threads[index];
     if (thread.worker !== worker || thread.isDone || this.#isFinished) return;
     thread.isDone = true;
@@ -526,6 +526,7 @@ class ThreadedListener implements Listener {
     thread.exchanges.clear();
     this.#report(new Error(`listener thread ${index} died and is replaced: ${reason}`));
     this.#threadsReplaced++;
+    this.#options.onThreadEnd?.(index, isHung);
     // What it dies of may meet every thread as soon as it serves.
     if (performance.now() - thread.started >= THREAD_SETTLED_MS) thread.restarts = 0;
     if (this.#isStopping) this.#finishWhenDone();
@@ -536,7 +537,7 @@ class ThreadedListener implements Listener {
   #restart(index: number): void {
     const thread = this.#threads[index];
     const pauseMs = Math.min(RESTART_PAUSE_MS * 2 ** thread.restarts++, RESTART_PAUSE_MS_MAX);
-    setTimeout(() => {
+    thread.restartTimer = setTimeout(() => {
       if (this.#isStopping) return;
       this.#startThread(index).catch((error) => this.#report(error));
     }, pauseMs);
@@ -551,7 +552,8 @@ class ThreadedListener implements Listener {
     this.#isFinished = true;
     clearInterval(this.#heartbeat);
     clearTimeout(this.#flushTimer);
-    for (const { socket, waker, worker, exchanges } of this.#threads) {
+    for (const { socket, waker, worker, exchanges, restartTimer } of this.#threads) {
+      clearTimeout(restartTimer);
       for (const exchange of exchanges.values()) exchange.gone();
       worker?.terminate();
       libc().close(socket.descriptor);

@@ -187,6 +187,12 @@ for (const { transport, problem } of NATIVE_TRANSPORTS) {
       sent: "hello",
       isKept: true,
     },
+    {
+      what: "that is chunked, empty and comes unasked",
+      fields: "Transfer-Encoding: chunked\r\nExpect: 100-continue",
+      sent: "0\r\n\r\n",
+      isKept: true,
+    },
   ];
   for (const { what, fields, sent, isKept = false } of unreadBodies) {
     for (const isStream of [false, true]) {

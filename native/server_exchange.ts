@@ -148,6 +148,7 @@ export class ServerExchange {
   /** The request's body is complete. */
   receivedAll(): void {
     this.#hasReceivedAll = true;
+    this.#isExpecting = false;
     this.#bodyWanted?.();
   }
 

@@ -11,6 +11,7 @@ import {
 import {
   ACCEPT_SINGLY_BELOW,
   ACCEPTS_MAX,
+  BACKLOG,
   COMPLETIONS,
   CONNECTIONS_SLACK,
   RECEIVE_BUFFER_BYTES,
@@ -106,7 +107,7 @@ export class UringDriver implements Driver {
   readonly #events: DriverEvents;
   readonly #listener: number;
   readonly #waker: number;
-  /** Connections that may still come, below which they are accepted one by one. */
+  /** Connections that may still come to all threads, below which they are accepted one by one. */
   readonly #acceptSinglyBelow: number;
   readonly #states: Uint16Array;
   /** A timespec, and eight bytes that the waker is read into. */
@@ -127,7 +128,7 @@ export class UringDriver implements Driver {
     this.#events = events;
     this.#listener = listener;
     this.#waker = waker;
-    this.#acceptSinglyBelow = ACCEPT_SINGLY_BELOW * threads;
+    this.#acceptSinglyBelow = Math.max(ACCEPT_SINGLY_BELOW, BACKLOG * threads);
     this.connectionsMax = connectionsMax;
     const files = connectionsMax + CONNECTIONS_SLACK;
     this.generations = new Uint32Array(files);
@@ -256,11 +257,10 @@ export class UringDriver implements Driver {
    * for each connection that may still come: the kernel would accept those past the limit, and drop them.
    */
   accept(): void {
-    const allowed = Math.min(
-      this.connectionsMax - this.#open,
-      this.#events.connectionsAllowed(),
-    );
-    if (allowed > this.#acceptSinglyBelow) {
+    const ownAllowed = this.connectionsMax - this.#open;
+    const allAllowed = this.#events.connectionsAllowed();
+    const allowed = Math.min(ownAllowed, allAllowed);
+    if (ownAllowed > ACCEPT_SINGLY_BELOW && allAllowed > this.#acceptSinglyBelow) {
       if (this.#accepting === 0) this.#startAccept(true);
       return;
     }

@@ -1,4 +1,5 @@
 /** The bounds of the poller, each with what happens at it. */
+import { LEASE_MS } from "../store/port.ts";
 
 /** Depth of a feed's elements (the formats need 5); a deeper one is refused. */
 export const FEED_DEPTH_MAX = 16;
@@ -32,8 +33,8 @@ export const ATTEMPTS_MAX = 3;
 export const RETRY_PAUSE_MS = 500;
 /** The longest pause between two requests of one poll, in milliseconds. */
 export const RETRY_PAUSE_MAX_MS = 5_000;
-/** How long a poll that somebody asked for waits for another process's lease, which lapses within 10 s of its end; then it is not made. */
-export const STANDBY_WAIT_MS = 12_000;
+/** How long a poll that somebody asked for waits for the lease of another process, should it have been killed; then it is not made. */
+export const STANDBY_WAIT_MS = LEASE_MS + 2_000;
 /** Pause between two looks at that lease, in milliseconds. */
 export const STANDBY_PAUSE_MS = 500;
 /** Requests that fail in a row until the breaker opens. */

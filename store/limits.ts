@@ -24,6 +24,8 @@ export const ENCODED_BYTES = 262_144;
 export const LOG_VERSIONS_KEPT = 16;
 /** Times that a reader starts over because the log was trimmed under it, before it reports an error. */
 export const READ_RESTARTS_MAX = 8;
+/** How long the right to poll outlasts a process that was killed, in milliseconds; then another one may take it. */
+export const LEASE_MS = 10_000;
 /** Polls kept in the poll log; the oldest is dropped. */
 export const POLLS_KEPT = 500;
 /** Rejected plans kept; past it they are still counted, not stored. */

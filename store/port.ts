@@ -5,6 +5,8 @@
  */
 import type { Instant, Plan, Rejection, RejectionReason } from "../domain/mod.ts";
 
+export { LEASE_MS } from "./limits.ts";
+
 /** How a poll ended. */
 export type PollOutcome =
   | "changed"

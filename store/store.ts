@@ -1,6 +1,7 @@
 import { keys, STORE_LAYOUT, type StoreIdentity } from "./keys.ts";
 import { retrying, StoreError } from "./kv.ts";
 import { Lease } from "./lease.ts";
+import { LEASE_MS } from "./limits.ts";
 import type {
   CatalogueChange,
   FollowableStore,
@@ -22,7 +23,7 @@ export interface StoreOptions {
   path?: string;
   /** The providers polled from here; their names are keys of the store. */
   providers?: readonly string[];
-  /** How long the lease is held without being renewed, in milliseconds. Default 10,000. */
+  /** How long the lease is held without being renewed, in milliseconds. Default {@linkcode LEASE_MS}. */
   leaseMs?: number;
   /** How often a reader reads the version key, in milliseconds. Default 250; 2,000 on a server. */
   followIntervalMs?: number;
@@ -66,7 +67,7 @@ export class Store implements PollStore, FollowableStore, PollLog, AsyncDisposab
   private constructor(kv: Deno.Kv, identity: StoreIdentity, options: StoreOptions) {
     this.#kv = kv;
     this.id = identity.id;
-    this.#lease = new Lease(kv, options.leaseMs ?? 10_000);
+    this.#lease = new Lease(kv, options.leaseMs ?? LEASE_MS);
     this.#providers = new Set(options.providers ?? []);
     const isRemote = /^https?:/.test(options.path ?? "");
     this.#followIntervalMs = options.followIntervalMs ?? (isRemote ? 2_000 : 250);

@@ -20,6 +20,8 @@ export class EditionShares {
   readonly #post: (thread: number, message: EditionMessage) => void;
   /** By thread, then by number of the share: ends its pin. */
   readonly #pins: Map<number, () => void>[];
+  /** By thread: whether it runs, and is told of editions. */
+  readonly #isRunning: boolean[];
   #current: Edition | null = null;
   #lastNumber = 0;
 
@@ -27,6 +29,7 @@ export class EditionShares {
   constructor(threads: number, post: (thread: number, message: EditionMessage) => void) {
     this.#post = post;
     this.#pins = Array.from({ length: threads }, () => new Map());
+    this.#isRunning = Array(threads).fill(false);
   }
 
   /** Makes an edition the one that all threads answer from. */
@@ -35,16 +38,16 @@ export class EditionShares {
     this.#pins.forEach((_, thread) => this.#share(thread, edition));
   }
 
-  /** A thread has started, for the first time or in the place of one that died or hung. */
-  started(thread: number, hasLastHung: boolean): void {
-    if (hasLastHung) this.#pins[thread].clear();
-    else this.died(thread);
+  /** A thread has started, for the first time or in the place of one that ended. */
+  started(thread: number): void {
+    this.#isRunning[thread] = true;
     if (this.#current !== null) this.#share(thread, this.#current);
   }
 
-  /** A thread has died: it uses nothing any more. */
-  died(thread: number): void {
-    for (const unpin of this.#pins[thread].values()) unpin();
+  /** A thread has died and uses nothing any more, or hangs and may go on to use what it was told of. */
+  ended(thread: number, isHung: boolean): void {
+    this.#isRunning[thread] = false;
+    if (!isHung) { for (const unpin of this.#pins[thread].values()) unpin(); }
     this.#pins[thread].clear();
   }
 
@@ -55,6 +58,7 @@ export class EditionShares {
   }
 
   #share(thread: number, edition: Edition): void {
+    if (!this.#isRunning[thread]) return;
     const number = ++this.#lastNumber;
     const unpin = edition.pin(() => this.#post(thread, { kind: "revoke", number }));
     this.#pins[thread].set(number, unpin);

@@ -23,22 +23,29 @@ Deno.test("an edition is kept until every thread lets it go or dies, and for goo
   const publish = (i: number) => shares.publish(editions[i] as unknown as Edition);
   const pins = () => editions.map((edition) => edition.pins);
 
+  shares.started(0);
+  shares.started(1);
   publish(0);
   publish(1);
   assertEquals(pins(), [2, 2, 0]);
   shares.released(0, { kind: "released", number: 1 });
   assertEquals(pins(), [1, 2, 0]);
 
-  // The second thread dies: what it used is free, and its replacement is told of the current one.
-  shares.started(1, false);
-  assertEquals(pins(), [0, 2, 0]);
+  // The second thread dies: what it used is free, nothing is kept for it, and its replacement is told of the current one.
+  shares.ended(1, false);
+  assertEquals(pins(), [0, 1, 0]);
+  publish(2);
+  assertEquals(pins(), [0, 1, 1]);
+  shares.started(1);
+  assertEquals(pins(), [0, 1, 2]);
   assertEquals(posted.at(-1)![0], 1);
 
-  // The first one hangs: what it used stays, beside what its replacement is told of.
-  publish(2);
-  shares.started(0, true);
-  assertEquals(pins(), [0, 2, 3]);
-  shares.died(0);
-  shares.died(1);
-  assertEquals(pins(), [0, 1, 1], "two editions for one hang");
+  // The first one hangs: what it was told of stays, beside what its replacement is told of.
+  shares.ended(0, true);
+  publish(0);
+  shares.started(0);
+  assertEquals(pins(), [2, 1, 2]);
+  shares.ended(0, false);
+  shares.ended(1, false);
+  assertEquals(pins(), [0, 1, 1], "what the first one was told of before it hung");
 });

@@ -56,7 +56,8 @@ export class NativeServer implements RunningServer {
         if (message.kind === "answered") onLogged(message);
         else shares.released(thread, message);
       },
-      onThread: (thread, hasLastHung) => shares.started(thread, hasLastHung),
+      onThread: (thread) => shares.started(thread),
+      onThreadEnd: (thread, isHung) => shares.ended(thread, isHung),
     }, handler);
     return new NativeServer(listener, shares);
   }
