@@ -234,6 +234,20 @@ export class Ring implements Disposable {
     return (Atomics.load(this.#submissionFlags, 0) & IO_URING.IORING_SQ_TASKRUN) !== 0;
   }
 
+  /**
+   * Takes in what has happened, as far as there are no more than so many completions then. One enter brings 20 at most
+   * (IO_LOCAL_TW_DEFAULT_MAX, since Linux 6.13).
+   */
+  drain(completionsMax: number): void {
+    for (let ready = this.ready; this.hasPending && ready < completionsMax;) {
+      this.enter(0);
+      // The kernel sets the flag behind the work, which may be done by then, and clears it with the next only: a flag that
+      // brings nothing must not be waited for.
+      if (this.ready === ready) return;
+      ready = this.ready;
+    }
+  }
+
   /** The place behind the last completion that is there. */
   get tail(): number {
     return Atomics.load(this.#completionTail, 0);

@@ -158,9 +158,8 @@ export class UringDriver implements Driver {
     const ring = this.#ring;
     this.wasBusy = ring.hasPending;
     ring.enter(1);
-    // One enter brings 20 completions at most (IO_LOCAL_TW_DEFAULT_MAX, since Linux 6.13); what else has happened would
-    // wait for later turns unseen. As many as there surely are buffers for.
-    while (ring.hasPending && ring.ready < TURN_COMPLETIONS) ring.enter(0);
+    // What else has happened would wait for later turns unseen. As many as there surely are buffers for.
+    ring.drain(TURN_COMPLETIONS);
     this.#events.begun();
     const { completions, completionMask } = ring;
     const { bytes, byteLength } = this.#buffers;
