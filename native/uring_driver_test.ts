@@ -15,7 +15,7 @@ const { problem } = NATIVE_TRANSPORTS.find(({ transport }) => transport === "uri
 
 for (
   const { threads, accepted } of [{ threads: 1, accepted: WAITING }, {
-    threads: 3,
+    threads: 5,
     accepted: ACCEPTS_MAX,
   }]
 ) {
