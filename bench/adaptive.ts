@@ -17,10 +17,10 @@ import { median } from "./statistics.ts";
 
 const { quick } = readBenchArguments({});
 /** Connections that clients want, one phase after the other; each number once, since its samples are named by it. */
-const PHASES = quick ? [200, 2_000, 400] : [200, 1_500, 400, 2_000];
+const PHASES = quick ? [200, 2_000] : [200, 1_500, 400, 2_000];
 const CLIENTS_MAX = Math.max(...PHASES);
 /** Seconds of a phase: in its first half a limit should be found. */
-const PHASE = quick ? { settling: 2, counted: 1 } : { settling: 5, counted: 5 };
+const PHASE = quick ? { settling: 1, counted: 1 } : { settling: 5, counted: 5 };
 const MINIMUM = 50, MAXIMUM = 1_000;
 /** Ten times as often as usual, so that a phase has room for some decisions. */
 const PERIOD_MS = 500;

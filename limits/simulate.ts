@@ -1,7 +1,7 @@
 /**
  * Compares the algorithms of a connection limit on services that are only arithmetic, a day each: how soon they find
  * the best throughput, what they lose against a limit that is always right, and whether they drift. The same seed
- * prints the same table. `deno task bench:limits [--seed 1] [--log SCENARIO ALGORITHM]`
+ * prints the same table. `deno task bench:limits [--seed 1] [--log SCENARIO ALGORITHM] [--quick]`
  *
  * @module
  */
@@ -101,7 +101,12 @@ function readArguments(): { seed: string; log?: string; algorithm: string } {
     const { values, positionals } = parseArgs({
       // `deno task` hands a bare -- through.
       args: Deno.args.filter((arg) => arg !== "--"),
-      options: { seed: { type: "string" }, log: { type: "string" } },
+      options: {
+        seed: { type: "string" },
+        log: { type: "string" },
+        // Every bench takes it; this one is quick anyway.
+        quick: { type: "boolean" },
+      },
       allowPositionals: true,
     });
     const { seed = "1", log } = values;

@@ -66,7 +66,7 @@ export const SHED_MS = 2_000;
 export const TICK_MS = 250;
 /** Commands on their way to a listener thread; the sender waits when it is full. */
 export const COMMANDS_MAX = 8_192;
-/** Milliseconds without a tick after which a listener thread counts as dead and is replaced. */
+/** Milliseconds without a tick after which a listener thread counts as dead and is replaced, unless told otherwise. */
 export const HEARTBEAT_MS_MAX = 15_000;
 /** Milliseconds that a listener thread must have run for its death to be none of a row; else the next pause is longer. */
 export const THREAD_SETTLED_MS = 30_000;

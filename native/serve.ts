@@ -54,6 +54,8 @@ export interface ServeOptions {
   data?: unknown;
   /** Upper bounds of the buckets that durations of fast answers are counted in, in seconds. */
   durationBounds?: readonly number[];
+  /** Milliseconds without a sign of life after which a thread is given up and replaced; at least 1,000. Default 15,000. */
+  heartbeatMs?: number;
   /** Ends the listener as {@linkcode Listener.shutdown} does. */
   signal?: AbortSignal;
   /** Called when a handler, a thread, or accepting connections failed; it goes on all the same. */
@@ -188,6 +190,7 @@ class ThreadedListener implements Listener {
   readonly #handler: ServeHandler;
   readonly #threads: Thread[] = [];
   readonly #connectionsPerThread: number;
+  readonly #heartbeatMs: number;
   /** Connections of all threads. */
   readonly #connections = ConnectionCount.allocate();
   readonly #finish: () => void;
@@ -211,6 +214,7 @@ class ThreadedListener implements Listener {
   ) {
     this.#options = options;
     this.#handler = handler;
+    this.#heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS_MAX;
     this.transport = transport;
     this.description = description;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -480,9 +484,9 @@ class ThreadedListener implements Listener {
       if (isLate || ticks !== thread.ticks) {
         thread.ticks = ticks;
         thread.lastTick = now;
-      } else if (now - thread.lastTick > HEARTBEAT_MS_MAX) {
+      } else if (now - thread.lastTick > this.#heartbeatMs) {
         if (this.transport === "uring" && !this.#isStopping) this.#replaceSocket(thread);
-        this.#died(index, thread.worker, `it has not moved for ${HEARTBEAT_MS_MAX} ms`, true);
+        this.#died(index, thread.worker, `it has not moved for ${this.#heartbeatMs} ms`, true);
       }
     });
   }

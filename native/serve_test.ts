@@ -450,6 +450,7 @@ async function replacesHanging(transport: "uring" | "epoll"): Promise<void> {
     transport,
     module,
     data,
+    heartbeatMs: 2_000,
     onThread: () => ++starts === 2 && replaced.resolve(),
   }, () => new Response("answered"));
   const { port } = listener.addr;

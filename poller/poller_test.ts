@@ -412,7 +412,7 @@ Deno.test("who asks for a poll waits for another's lease to lapse, and is told w
     store: {
       beginPoll: (name) => elsewhere-- > 0 ? Promise.resolve(null) : store.beginPoll(name),
     },
-    standbyWaitMs: 1_000,
+    standbyWaitMs: 300,
   });
   await assertRejects(() => poller.requestPoll(), StandbyError, "another process polls");
   assertEquals(await poller.pollAfterStandby(), []);

@@ -197,6 +197,8 @@ boardTest("the board tells how the service is, and that it is gone", async ({ pa
   assertGreater(await countOf(page, "#round-trips rect"), 0);
   await service.stop();
   await shows(page, "#stream", /^Connecting again/);
+  // As when the page is looked at again: it asks at once.
+  await page.evaluate('document.dispatchEvent(new Event("visibilitychange"))');
   await shows(page, "#state", /^Not reachable$/);
   await page.locator("form button").click();
   await shows(page, "#outcome", /^The service cannot be reached/);
