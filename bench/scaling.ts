@@ -17,7 +17,7 @@ const { quick } = readBenchArguments({});
 const LIMIT = 500;
 const STEPS = quick ? [100, 500, 800] : [100, 200, 300, 400, 500, 600, 700, 800];
 /** Seconds of a step. */
-const STEP = { settling: 1, counted: 5 };
+const STEP = { settling: 1, counted: quick ? 3 : 5 };
 /** Seconds with as few clients as in the beginning: the signal falls after 60 of them. Left out of a quick run. */
 const CALM_SECONDS = quick ? 0 : 70;
 const PAUSE_MS = 1_000;
