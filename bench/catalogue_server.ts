@@ -102,7 +102,7 @@ for await (const line of inputLines()) {
 }
 Deno.exit(0);
 
-/** What main.ts does for every request, but for writing the log line. */
+/** What observers.ts does for every request, but for writing the log line, which nothing here gives cause for. */
 function observeRequest({ route, method, status, seconds, bytes }: AnsweredRequest): void {
   metrics.http.observe(route, method, status, seconds, bytes);
   const isSlow = seconds * 1_000 >= settings.slowRequestMs;
